@@ -1,0 +1,64 @@
+"""A scenario in one call: population, simulation, solvency and the check that its changes moved something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from sme_analysis.firms import synthetic_firms
+from sme_analysis.impact.effects import same_results
+from sme_analysis.impact.solvency import Solvency, solvency
+from sme_analysis.market.credit import Market
+from sme_analysis.scenario import Parameters
+from sme_analysis.simulation import Simulation, simulate
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """A simulated scenario with what a notebook needs to explain it."""
+
+    parameters: Mapping[str, Any]
+    firms: pd.DataFrame
+    market: Market
+    simulation: Simulation
+
+    @cached_property
+    def solvency(self) -> Solvency | None:
+        """Fund paths over macro states; None without a compensation fund."""
+        return solvency(self.market, self.firms, self.simulation)
+
+
+def assess(parameters: Parameters, firms: pd.DataFrame | None = None, *, threads: int = 1) -> Assessment:
+    """Simulate a scenario on its synthetic sample, or on the given firms.
+
+    Parameters
+    ----------
+    parameters : resolved parameters of a scenario
+    firms : a firm table to use instead of the synthetic sample
+    """
+    table = synthetic_firms(parameters) if firms is None else firms
+    table = table.sort_values("firm_id", kind="stable", ignore_index=True)
+    market = Market(table, parameters, threads)
+    return Assessment(parameters, table, market, simulate(table, parameters, market=market))
+
+
+def changes_without_effect(
+    parameters: Parameters, changes: Mapping[str, Any], parent: Parameters
+) -> list[str]:
+    """Keys of `changes` that move no result: undoing each alone leaves every total and flow as it is.
+
+    Parameters
+    ----------
+    changes : keys that differ from the parent; `parent` : the parent's resolved parameters
+    """
+    full = assess(parameters).simulation
+    idle = []
+    for key in changes:
+        undone = assess(parameters.replace({key: parent[key]})).simulation
+        if same_results(full, undone):
+            idle.append(key)
+    return idle

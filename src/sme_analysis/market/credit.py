@@ -1,0 +1,267 @@
+"""The credit market of one year: lenders quote, firms choose, over all firms at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sme_analysis.market.kernel import BLOCK, INPUTS, OUTPUTS, SCALARS, credit_pass
+from sme_analysis.market.levers import NO_LEVERS, Levers
+
+Array = npt.NDArray[np.float64]
+CHUNK = (
+    16 * BLOCK
+)  # firms summed together before chunks are added in order: fixed, so that sums never depend on threads
+LENDERS = ("bank", "micro_lender")
+_ROW = {name: k for k, name in enumerate(INPUTS)}
+_OUT = {name: k for k, name in enumerate(OUTPUTS)}
+
+
+@dataclass(frozen=True)
+class State:
+    """What changes from year to year for each firm: arrays of one value a firm, in the order of the firm table."""
+
+    weight: Array  # real firms that the row stands for
+    need: Array  # D, CNY million
+    revenue: Array  # CNY million
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What all firms share in one pass: the unknowns of the year's equilibrium.
+
+    `funding_cost` and `funding_cost0` are the cost of funds with the policy and on the counterfactual path (rates).
+    """
+
+    funding_cost: float
+    funding_cost0: float
+
+
+class Credit:
+    """Outcome of one pass: `credit["bank_loan"]` is an array of expected values a firm, CNY million or probabilities.
+
+    Money columns are per firm that asks (already times need); `mass` is weight x wants x applies.
+    """
+
+    def __init__(self, values: Array, need: Array, mass: Array) -> None:
+        self.values, self.need, self.mass = values, need, mass
+
+    def __getitem__(self, name: str) -> Array:
+        row = self.values[_OUT[name]]
+        return (
+            row if name in ("bank_served", "micro_served", "served0", "covered_served") else row * self.need
+        )
+
+    def total(self, name: str) -> float:
+        """Weighted total of a column over all firms (CNY million, or number of firms)."""
+        return chunked_sum(self[name] * self.mass)
+
+    @property
+    def loan(self) -> Array:
+        """Expected loan of each asking firm from either lender, CNY million."""
+        both: Array = (self.values[_OUT["bank_loan"]] + self.values[_OUT["micro_loan"]]) * self.need
+        return both
+
+    @property
+    def lending(self) -> float:
+        """Total lending, CNY million."""
+        return chunked_sum(self.loan * self.mass)
+
+
+def chunked_sum(values: Array) -> float:
+    """Sum by chunks of fixed size, then the chunks in order: the same bits however the work was shared out."""
+    n = len(values)
+    whole = n - n % CHUNK
+    parts = values[:whole].reshape(-1, CHUNK).sum(axis=1)
+    total = 0.0
+    for part in parts:
+        total += float(part)
+    return total + float(values[whole:].sum())
+
+
+def quantile_nodes(scale: float, count: int) -> tuple[Array, Array]:
+    """Equal-probability quantile nodes of a logistic cost shock and the inverse widths of their cells.
+
+    Parameters
+    ----------
+    scale : tau, a rate; `count` : number of nodes, each the share 1/count of the lenders
+    """
+    scale = max(scale, 1e-7)
+    middle = (np.arange(count) + 0.5) / count
+    nodes = scale * np.log(middle / (1 - middle))
+    if count == 1:
+        return nodes, np.array([1.0 / (4 * scale)])
+    edges = np.arange(1, count) / count
+    inner = scale * np.log(edges / (1 - edges))
+    width = np.empty(count)
+    width[1:-1] = np.diff(inner)
+    width[0], width[-1] = 2 * (inner[0] - nodes[0]), 2 * (nodes[-1] - inner[-1])
+    return nodes, 1.0 / width
+
+
+class Market:
+    """The market for a firm table and a set of parameters: prepares the kernel's inputs and runs passes.
+
+    Parameters
+    ----------
+    firms : DataFrame that satisfies `sme_analysis.firms.FIRM_SCHEMA`, sorted by `firm_id`
+    parameters : resolved catalogue values by key
+    threads : number of threads; results do not depend on it
+    """
+
+    def __init__(self, firms: pd.DataFrame, parameters: Mapping[str, Any], threads: int = 1) -> None:
+        self.parameters = p = parameters
+        self.threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+        self.size = len(firms)
+        self.quality = np.ascontiguousarray(firms["quality"], dtype=np.float64)
+        self.noise = np.ascontiguousarray(firms["score_noise"], dtype=np.float64)
+        self.collateral = np.ascontiguousarray(firms["collateral_ratio"], dtype=np.float64)
+        self.asks = np.ascontiguousarray(firms["wants"] * firms["applies"], dtype=np.float64)
+        self.wants = np.ascontiguousarray(firms["wants"], dtype=np.float64)
+        self.prior = prior_mean(firms)
+        self.initial = State(
+            np.ascontiguousarray(firms["weight"], dtype=np.float64),
+            np.ascontiguousarray(firms["need"], dtype=np.float64),
+            np.ascontiguousarray(firms["revenue"], dtype=np.float64),
+        )
+        self.nodes = np.empty((2, int(p["market.lender_nodes"])))
+        self.inv_widths = np.empty_like(self.nodes)
+        for k, lender in enumerate(LENDERS):
+            self.nodes[k], self.inv_widths[k] = quantile_nodes(
+                p[f"{lender}.cost_spread"], self.nodes.shape[1]
+            )
+        self.plain = {lender: self._score(lender, np.zeros(1), np.zeros(1)) for lender in LENDERS}
+
+    def _score(self, lender: str, precision: Array, quality: Array) -> tuple[Array, Array]:
+        """A and B of the perceived PD Lambda(A + B r) (§2): posterior mean of quality given the lender's score."""
+        p = self.parameters
+        spread, b, ref = p["firms.quality_spread"], p["firms.rate_sensitivity"], p["market.reference_rate"]
+        rho = np.clip(p[f"{lender}.precision"] + precision, 1e-6, 1 - 1e-6)
+        noise = spread * np.sqrt((1 - rho) / rho) * self.noise
+        mean = self.prior + rho * (self.quality + noise - self.prior) + quality
+        h = 1 / np.sqrt(1 + np.pi * spread**2 * (1 - rho) / 8)
+        return h * (mean - b * ref), np.broadcast_to(h * b, (self.size,))
+
+    def inputs(self, state: State, levers: Levers) -> Array:
+        """The kernel's input array for a year's state and levers, shape (len(INPUTS), n)."""
+        x = np.empty((len(INPUTS), self.size))
+        x[_ROW["need"]] = state.need
+        x[_ROW["collateral0"]] = self.collateral
+        for lender, short in zip(LENDERS, ("bank", "micro"), strict=True):
+            x[_ROW[f"{short}_a0"]] = self.plain[lender][0]
+        self.update(x, levers, None)
+        return x
+
+    def update(self, x: Array, levers: Levers, last: Levers | None) -> None:
+        """Write the levers into an input array; columns that are the very same objects as in `last` are in it already."""
+
+        def moved(*names: str) -> bool:
+            return last is None or any(getattr(levers, name) is not getattr(last, name) for name in names)
+
+        if moved("own_funds"):
+            x[_ROW["collateral"]] = self.collateral + np.asarray(levers.own_funds) / x[_ROW["need"]]
+        if moved("quality"):
+            x[_ROW["quality"]] = self.quality + levers.quality
+        if moved("quality", "precision"):
+            plain = not np.any(levers.precision) and not np.any(levers.quality)
+            for lender, short in zip(LENDERS, ("bank", "micro"), strict=True):
+                scored = (
+                    self.plain[lender]
+                    if plain
+                    else self._score(lender, np.asarray(levers.precision), np.asarray(levers.quality))
+                )
+                x[_ROW[f"{short}_a"]], x[_ROW[f"{short}_b"]] = scored
+        if moved("cover_limit"):
+            x[_ROW["cover_top"]] = np.minimum(1.0, levers.cover_limit / x[_ROW["need"]])
+        for name in ("cover", "enrol", "bank_reward", "micro_reward", "subsidy", "fixed_cost_factor"):
+            if moved(name):
+                x[_ROW[name]] = getattr(levers, name)
+
+    def run(self, state: State, conditions: Conditions, levers: Levers | None = None, out: Array | None = None,
+            inputs: Array | None = None) -> Credit:  # fmt: skip
+        """One pass over all firms; `levers=None` is the counterfactual (no policy at all).
+
+        `inputs` from an earlier `inputs(...)` call with the same state and levers saves their preparation, `out` the
+        allocation of the result.
+        """
+        policy = levers is not None
+        levers = levers or NO_LEVERS
+        x = self.inputs(state, levers) if inputs is None else inputs
+        values = np.empty((len(OUTPUTS), self.size)) if out is None else out
+        s, lend = self._scalars(conditions, levers)
+        step = BLOCK * max(1, -(-self.size // (BLOCK * self.threads)))
+        spans = [(first, min(first + step, self.size)) for first in range(0, self.size, step)]
+
+        def work(span: tuple[int, int]) -> None:
+            credit_pass(x, values, span[0], span[1], s, lend, self.nodes, self.inv_widths, policy)
+
+        if len(spans) == 1:
+            work(spans[0])
+        else:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self.threads)
+            list(self._pool.map(work, spans))
+        return Credit(values, state.need, state.weight * self.asks)
+
+    def _scalars(self, conditions: Conditions, levers: Levers) -> tuple[Array, Array]:
+        p = self.parameters
+        funding = conditions.funding_cost
+        low = p["firms.smallest_offer"] - p["firms.smallest_offer_spread"]
+        charge = p["market.risk_weight"] * p["market.capital_ratio"]
+        values = {
+            "rate_sensitivity": p["firms.rate_sensitivity"],
+            "reference_rate": p["market.reference_rate"],
+            "demand_semi_elasticity": p["firms.demand_semi_elasticity"],
+            "surplus_per_unit": p["firms.surplus_per_unit"],
+            "lgd_unsecured": p["market.lgd_unsecured"],
+            "lgd_collateral": p["market.lgd_collateral"],
+            "lgd_floor": p["market.lgd_floor"],
+            "monitoring": p["market.monitoring"],
+            "capital_charge": charge * max(0.0, p["market.return_on_equity"] - conditions.funding_cost0),
+            "capital_relief": p["market.capital_relief"],
+            "pass_through": p["market.pass_through"],
+            "offer_low": low,
+            "offer_inverse_width": 1 / (2 * p["firms.smallest_offer_spread"]),
+            "cover_counted": levers.credibility * levers.kept,
+            "cover_paid": levers.credibility,
+            "fee": levers.fee,
+            "inverse_paperwork": 1 / (2 * max(levers.paperwork, 1e-12)),
+            "reward_withheld": 1 - levers.reward_passed,
+            "access": p["micro_lender.access"],
+        }
+        s = np.array([values[name] for name in SCALARS])
+        lend = np.empty((2, 6))
+        for k, lender in enumerate(LENDERS):
+            extra = p["micro_lender.funding_premium"] if lender == "micro_lender" else 0.0
+            margin = p[f"{lender}.margin"]
+            own = p[f"{lender}.operating_cost"] + margin + extra
+            b0 = self.plain[lender][1][0]
+            lend[k] = (
+                funding + own,
+                conditions.funding_cost0 + own,
+                p[f"{lender}.fixed_cost"],
+                p[f"{lender}.rate_ceiling"],
+                b0,
+                margin,
+            )
+        return s, lend
+
+
+def prior_mean(firms: pd.DataFrame) -> Array:
+    """What a lender knows of a firm before it sees its score: the mean quality of those in its size class that want credit."""
+    size = firms["size_class"].astype(str).to_numpy()
+    quality = firms["quality"].to_numpy(dtype=float)
+    mass = (firms["weight"] * firms["wants"]).to_numpy(dtype=float)
+    prior = np.zeros(len(firms))
+    for name in ("micro", "small", "medium"):
+        here = size == name
+        if here.any():
+            prior[here] = chunked_sum((quality * mass)[here]) / chunked_sum(mass[here])
+    return prior

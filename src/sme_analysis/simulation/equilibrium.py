@@ -1,0 +1,152 @@
+"""Equilibrium within a year: the cost of funds and what the instruments must find, solved together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from sme_analysis.errors import UserError
+from sme_analysis.instruments import OpenYear
+from sme_analysis.instruments.base import Year
+from sme_analysis.market.credit import Conditions, Credit, Market
+from sme_analysis.market.levers import NO_LEVERS, Levers
+
+Array = npt.NDArray[np.float64]
+TOLERANCE = 1e-9
+MOST_PASSES = 60
+
+
+class NoEquilibrium(UserError):
+    """The year's unknowns did not settle; nothing is reported for such a year."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A first guess: cost of funds, each instrument's unknowns, inverse Jacobian of the residual."""
+
+    funding_cost: float
+    unknowns: tuple[Array, ...]
+    inverse: Array
+
+
+@dataclass(frozen=True)
+class Equilibrium:
+    """A solved year: the pass at the solution, the levers in force, each instrument's unknowns, and how it was found."""
+
+    credit: Credit
+    levers: Levers
+    unknowns: tuple[Array, ...]
+    funding_cost: float
+    passes: int
+    residual: float
+    inverse: Array
+
+    @property
+    def start(self) -> Start:
+        """This solution as a first guess for a like problem."""
+        return Start(self.funding_cost, self.unknowns, self.inverse)
+
+
+def solve_year(
+    market: Market,
+    year: Year,
+    opened: list[OpenYear],
+    lending0: float,
+    guess: Start | None = None,
+    out: Array | None = None,
+) -> Equilibrium:
+    """Solve a policy year.
+
+    The cost of funds is cof = cof0 + eta ln(L/L0) with L0 the counterfactual lending of the year (CNY million); each
+    instrument adds its unknowns (fund credibility, the marginal share of a reward, where a queue closes). All are found
+    as one fixed point to 1e-9 by Broyden's method, from `guess` where one is given.
+
+    Raises
+    ------
+    NoEquilibrium : the unknowns did not settle within 60 passes
+    """
+    p = market.parameters
+    cof0, eta = p["market.funding_cost"], p["market.funding_slope"]
+    sizes = [len(o.unknowns) for o in opened]
+    cuts = np.cumsum([1, *sizes])
+    found: dict[str, Equilibrium] = {}
+    plain = market.inputs(year.state, NO_LEVERS) if year.share < 1 else None
+    x = market.inputs(year.state, NO_LEVERS)
+    written = NO_LEVERS
+
+    def answer(v: Array) -> Array:
+        nonlocal written
+        parts = tuple(v[a:b] for a, b in zip(cuts[:-1], cuts[1:], strict=True))
+        levers = NO_LEVERS
+        for instrument, unknowns in zip(opened, parts, strict=True):
+            levers = instrument.levers(levers, unknowns)
+        conditions = Conditions(float(v[0]), cof0)
+        market.update(x, levers, written)
+        written = levers
+        credit = market.run(year.state, conditions, levers, out=out, inputs=x)
+        if plain is not None:  # loans made before the policy was in force
+            before = market.run(year.state, conditions, NO_LEVERS, inputs=plain)
+            credit.values *= year.share
+            credit.values += (1 - year.share) * before.values
+        lending = credit.lending
+        cof = cof0 + eta * np.log(lending / lending0)
+        new = np.concatenate([[cof], *(o.respond(credit, u) for o, u in zip(opened, parts, strict=True))])
+        found["last"] = Equilibrium(
+            credit, levers, parts, float(v[0]), 0, float(np.max(np.abs(new - v))), start
+        )
+        return new
+
+    if guess is not None:
+        for session, unknowns in zip(opened, guess.unknowns, strict=True):
+            session.start_from(unknowns)
+    start = np.concatenate([[cof0 if guess is None else guess.funding_cost], *(o.unknowns for o in opened)])
+    passes, inverse = fixed_point(answer, start, None if guess is None else guess.inverse)
+    return replace(found["last"], passes=passes, inverse=inverse)
+
+
+def fixed_point(
+    answer: Callable[[Array], Array], start: Array, inverse: Array | None = None
+) -> tuple[int, Array]:
+    """Iterate to v = answer(v) within 1e-9 in every unknown by Broyden's method.
+
+    Parameters
+    ----------
+    answer : the map; unknowns after the first are held within [0, 1]
+    inverse : inverse Jacobian of answer(v) - v from a like problem (the year before), which saves most of the steps
+
+    Returns
+    -------
+    Number of calls, and the inverse Jacobian found. Where the residual has not fallen for several steps the inverse is
+    dropped and the next step is damped.
+    """
+    plain = -np.eye(len(start))
+    h = plain if inverse is None or inverse.shape != plain.shape else inverse.copy()
+    v = start.copy()
+    residual = answer(v) - v
+    best, stalled, damping = np.inf, 0, 1.0
+    for call in range(1, MOST_PASSES):
+        size = float(np.max(np.abs(residual)))
+        if size <= TOLERANCE:
+            return call, h
+        stalled = 0 if size < 0.7 * best else stalled + 1
+        best = min(best, size)
+        if stalled >= 5:
+            damping, stalled = 0.5 * damping, 0
+            h = damping * plain
+        new = v - h @ residual
+        new[1:] = np.clip(new[1:], 0.0, 1.0)
+        step = new - v
+        following = answer(new) - new
+        change = following - residual
+        hy = h @ change
+        scale = float(step @ hy)
+        if abs(scale) > 1e-14 * float(step @ step):
+            h = h + np.outer(step - hy, step @ h) / scale
+        v, residual = new, following
+    raise NoEquilibrium(
+        f"no equilibrium within {MOST_PASSES} passes: the largest gap between what was assumed and what came out is "
+        f"{best:.2g} (allowed {TOLERANCE:g}). Try a larger fund, a lower loss share or a smaller market.funding_slope."
+    )

@@ -1,0 +1,98 @@
+"""What is kept of a year: weighted totals of each measure by cell of firms (size, industry, legal form, risk, age)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sme_analysis.market.credit import Credit, State
+
+Array = npt.NDArray[np.float64]
+RISK_BANDS = ("safest fifth", "second", "middle", "fourth", "riskiest fifth")
+AGE_BANDS = ("under 3 years", "3 to 6 years", "6 years and more")
+DIMENSIONS = ("size_class", "industry", "legal_form", "risk", "age")
+
+# additive measures: weighted totals, CNY million or numbers of firms
+MEASURES = (
+    "firms",
+    "firms_wanting",
+    "firms_asking",
+    "need",
+    "need_asking",
+    "borrowers",
+    "bank_borrowers",
+    "lending",
+    "bank_lending",
+    "interest",
+    "effective_interest",
+    "defaults",
+    "losses",
+    "lender_surplus",
+    "covered_lending",
+    "covered_defaults",
+    "covered_borrowers",
+    "claims",
+    "borrowers_without",
+    "lending_without",
+    "programme_lending",
+    "deadweight",
+)
+
+
+class Cells:
+    """Firms grouped once by all dimensions together; totals of any coarser grouping follow by addition."""
+
+    def __init__(self, firms: pd.DataFrame, wants: Array, asks: Array) -> None:
+        quality = firms["quality"].to_numpy()
+        order = np.argsort(quality, kind="stable")
+        mass = np.cumsum((firms["weight"].to_numpy() * wants)[order])
+        band = np.empty(len(firms), dtype=np.int64)
+        # Equal-quality firms (a firm split in two) share a band: the band is that of their common upper edge.
+        upper = pd.Series(mass).groupby(quality[order]).transform("max").to_numpy()
+        band[order] = np.clip(np.ceil(upper / mass[-1] * 5 - 1e-9).astype(int) - 1, 0, 4)
+        age = np.digitize(firms["age"].to_numpy(), [3.0, 6.0])
+        keys = pd.DataFrame(
+            {
+                "size_class": firms["size_class"].astype(str).to_numpy(),
+                "industry": firms["industry"].astype(str).to_numpy(),
+                "legal_form": firms["legal_form"].astype(str).to_numpy(),
+                "risk": np.asarray(RISK_BANDS)[band],
+                "age": np.asarray(AGE_BANDS)[age],
+            }
+        )
+        grouped = keys.groupby(list(DIMENSIONS), sort=True, observed=True)
+        self.code = grouped.ngroup().to_numpy()
+        self.labels = grouped.size().reset_index()[list(DIMENSIONS)]
+        self.size = len(self.labels)
+        self.wants, self.asks = wants, asks
+
+    def totals(self, credit: Credit, state: State, programme: Array, deadweight: Array) -> Array:
+        """Totals by measure and cell, shape (len(MEASURES), cells)."""
+        w, need = state.weight, state.need
+        wanting, asking = w * self.wants, w * self.asks
+        values = {
+            "firms": w,
+            "firms_wanting": wanting,
+            "firms_asking": asking,
+            "need": wanting * need,
+            "need_asking": asking * need,
+            "borrowers": (credit["bank_served"] + credit["micro_served"]) * asking,
+            "bank_borrowers": credit["bank_served"] * asking,
+            "lending": credit.loan * asking,
+            "bank_lending": credit["bank_loan"] * asking,
+            "interest": (credit["bank_interest"] + credit["micro_interest"]) * asking,
+            "effective_interest": credit["effective_interest"] * asking,
+            "defaults": (credit["bank_default"] + credit["micro_default"]) * asking,
+            "losses": (credit["bank_loss"] + credit["micro_loss"]) * asking,
+            "lender_surplus": (credit["bank_profit"] + credit["micro_profit"]) * asking,
+            "covered_lending": credit["covered_loan"] * asking,
+            "covered_defaults": credit["covered_default"] * asking,
+            "covered_borrowers": credit["covered_served"] * asking,
+            "claims": credit["claim"] * asking,
+            "borrowers_without": credit["served0"] * asking,
+            "lending_without": credit["loan0"] * asking,
+            "programme_lending": programme * asking,
+            "deadweight": deadweight * asking,
+        }
+        return np.array([np.bincount(self.code, values[name], self.size) for name in MEASURES])

@@ -1,0 +1,234 @@
+"""A scenario over its years, beside the counterfactual with the same draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sme_analysis.instruments import Outcome, active_instruments
+from sme_analysis.instruments.base import Year
+from sme_analysis.market.credit import Conditions, Credit, Market, State
+from sme_analysis.market.kernel import OUTPUTS
+from sme_analysis.market.levers import NO_LEVERS, Levers
+from sme_analysis.simulation.equilibrium import Start, solve_year
+from sme_analysis.simulation.measures import MEASURES, Cells
+
+Array = npt.NDArray[np.float64]
+SIZES = ("micro", "small", "medium")
+COARSE = 2_500  # firms of the thinned table on which first guesses are found
+
+
+@dataclass(frozen=True)
+class PolicyYear:
+    """What the solvency analysis and the accounts need of a solved year."""
+
+    label: str
+    share: float
+    funding_cost: float
+    passes: int
+    residual: float
+    start: Start  # the solution, as a first guess for a like problem
+    outcomes: Mapping[str, Outcome]
+    state: State
+    asks: Array
+    other_levers: Levers  # in force beside risk compensation
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Result of `simulate`: totals by year, measure and cell with and without the policy.
+
+    Attributes
+    ----------
+    policy, counterfactual : float arrays (years, len(MEASURES), cells); CNY million or numbers of firms
+    cells : the cells' labels, one row a cell, columns `measures.DIMENSIONS`
+    years : one `PolicyYear` a year, with every instrument's costs and facts
+    """
+
+    parameters: Mapping[str, Any]
+    labels: tuple[str, ...]
+    policy: Array
+    counterfactual: Array
+    cells: pd.DataFrame
+    years: tuple[PolicyYear, ...]
+
+    def table(self, by: Sequence[str] = ()) -> pd.DataFrame:
+        """Additive measures as columns, by year and the given dimensions; column `path` is policy or counterfactual."""
+        frames = []
+        for path, values in (("policy", self.policy), ("counterfactual", self.counterfactual)):
+            for t, label in enumerate(self.labels):
+                frame = pd.DataFrame(values[t].T, columns=list(MEASURES))
+                keys = [self.cells[name] for name in by]
+                total = (
+                    frame.groupby(keys, sort=False, observed=True).sum() if by else frame.sum().to_frame().T
+                )
+                total = total.reset_index() if by else total
+                frames.append(total.assign(year=label, path=path))
+        return pd.concat(frames, ignore_index=True)
+
+
+def year_labels(parameters: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
+    """Calendar years of the horizon with the share of each in which the policy is in force.
+
+    A policy that starts in July is in force for half of its first calendar year (article 32: the regulation itself
+    came into force on 1 July 2020).
+    """
+    year, month = (int(part) for part in parameters["horizon.start"].split("-"))
+    return tuple(
+        (str(year + t), (13 - month) / 12 if t == 0 else 1.0) for t in range(int(parameters["horizon.years"]))
+    )
+
+
+def simulate(
+    firms: pd.DataFrame,
+    parameters: Mapping[str, Any],
+    *,
+    threads: int = 1,
+    macro_path: Sequence[float] | None = None,
+    market: Market | None = None,
+) -> Simulation:
+    """Simulate the years of a scenario and its counterfactual.
+
+    Parameters
+    ----------
+    firms : firm table (`sme_analysis.firms.FIRM_SCHEMA`); its order does not matter
+    parameters : resolved catalogue values
+    threads : number of threads; the bytes of the result do not depend on it
+    macro_path : realised macro state z of each year, or None for expectations (lenders always price on expectations)
+    market : a market prepared from the same firms and parameters, to save its preparation
+
+    Raises
+    ------
+    NoEquilibrium : a year has no solution within the allowed passes
+    ValueError : `macro_path` has another length than the horizon
+    """
+    labels = year_labels(parameters)
+    if macro_path is not None and len(macro_path) != len(labels):
+        raise ValueError(f"macro_path has {len(macro_path)} states, the horizon {len(labels)} years")
+    firms = firms.sort_values("firm_id", kind="stable", ignore_index=True)
+    market = market or Market(firms, parameters, threads)
+    cells = Cells(firms, market.wants, market.asks)
+    growth = Growth(firms, parameters, market)
+    instruments = active_instruments(firms, parameters)
+    memory: dict[str, Any] = {}
+    cof0 = parameters["market.funding_cost"]
+    scratch, scratch0 = np.empty((len(OUTPUTS), market.size)), np.empty((len(OUTPUTS), market.size))
+
+    start = market.initial
+    past = State(start.weight, start.need / (1 + parameters["firms.growth"]), start.revenue)
+    before = market.run(past, Conditions(cof0, cof0))
+    lending_before = before["bank_loan"] * before.mass
+    guesses = _coarse_solutions(firms, parameters, macro_path)
+    guess: Start | None = None
+    state, state0 = start, start
+    years, policy_totals, totals0 = [], [], []
+    nothing = np.zeros(market.size)
+    for t, (label, share) in enumerate(labels):
+        plain = market.run(state0, Conditions(cof0, cof0), out=scratch0)
+        totals0.append(cells.totals(plain, state0, nothing, nothing))
+        year = Year(t, share, state, lending_before, None if macro_path is None else macro_path[t])
+        opened = [instrument.open(year, memory.get(instrument.name)) for instrument in instruments]
+        guess = guesses[t] if guesses else guess
+        solved = solve_year(market, year, opened, plain.lending, guess, out=scratch)
+        guess = solved.start
+        outcomes: dict[str, Outcome] = {}
+        programme, deadweight = nothing, nothing
+        for instrument, session, unknowns in zip(instruments, opened, solved.unknowns, strict=True):
+            outcome = session.close(solved.credit, unknowns)
+            outcomes[instrument.name] = outcome
+            memory[instrument.name] = outcome.memory
+            programme, deadweight = _union(solved.credit, programme, deadweight, outcome)
+        policy_totals.append(cells.totals(solved.credit, state, programme, deadweight))
+        others = NO_LEVERS
+        for instrument, session, unknowns in zip(instruments, opened, solved.unknowns, strict=True):
+            if instrument.name != "risk_compensation":
+                others = session.levers(others, unknowns)
+        years.append(
+            PolicyYear(
+                label,
+                share,
+                solved.funding_cost,
+                solved.passes,
+                solved.residual,
+                solved.start,
+                outcomes,
+                state,
+                market.asks,
+                others,
+            )
+        )
+        normal = growth.funded_mean(plain, state0)
+        state = growth.next(state, solved.credit, normal)
+        state0 = growth.next(state0, plain, normal)
+    return Simulation(
+        parameters,
+        tuple(label for label, _ in labels),
+        np.array(policy_totals),
+        np.array(totals0),
+        cells.labels,
+        tuple(years),
+    )
+
+
+def _coarse_solutions(
+    firms: pd.DataFrame, parameters: Mapping[str, Any], macro_path: Sequence[float] | None
+) -> list[Start] | None:
+    """Solutions of the same scenario on every k-th firm: a first guess that saves most passes over a large table."""
+    step = len(firms) // COARSE
+    if step < 20:
+        return None
+    thin = firms.iloc[::step]
+    thin = thin.assign(weight=thin["weight"] * (firms["weight"].sum() / thin["weight"].sum()))
+    return [year.start for year in simulate(thin, parameters, macro_path=macro_path).years]
+
+
+def _union(credit: Credit, loan: Array, deadweight: Array, outcome: Outcome) -> tuple[Array, Array]:
+    """Lending under any programme: a further programme adds only the part of each firm's lending not yet under one."""
+    total = credit.loan
+    free = 1 - np.divide(loan, total, out=np.zeros_like(total), where=total > 0)
+    return loan + free * outcome.loan, deadweight + free * outcome.deadweight
+
+
+class Growth:
+    """From year to year: exit, entry and the growth of need and revenue with access to credit (section 7)."""
+
+    def __init__(self, firms: pd.DataFrame, parameters: Mapping[str, Any], market: Market) -> None:
+        self.p, self.quality = parameters, market.quality
+        size = firms["size_class"].astype(str).to_numpy()
+        self.code = np.select([size == name for name in SIZES], range(len(SIZES)))
+        self.first = market.initial.weight
+        self.first_mass = np.bincount(self.code, self.first, len(SIZES))
+        self.asks = market.asks
+
+    def funded_mean(self, credit: Credit, state: State) -> Array:
+        """Mean expected funded share of a firm's need on the no-policy path, by size class."""
+        funded = credit.loan / credit.need
+        mass = np.bincount(self.code, state.weight, len(SIZES))
+        mean: Array = np.bincount(self.code, state.weight * funded, len(SIZES)) / np.where(
+            mass > 0, mass, 1.0
+        )
+        return mean
+
+    def next(self, state: State, credit: Credit, normal: Array) -> State:
+        """The state of the following year: exit = exit0 + exit1 p, entry restores the class, need and revenue grow."""
+        p = self.p
+        loan = credit.loan
+        default = credit["bank_default"] + credit["micro_default"]
+        base = 1 / (1 + np.exp(-self.quality))
+        served = np.minimum(credit["bank_served"] + credit["micro_served"], 1.0)
+        pd_ = (1 - served) * base + served * np.divide(default, loan, out=base.copy(), where=loan > 0)
+        mass = np.bincount(self.code, state.weight, len(SIZES))
+        entrants = (
+            p["firms.entry"]
+            * (mass / np.where(self.first_mass > 0, self.first_mass, 1.0))[self.code]
+            * self.first
+        )
+        weight = state.weight * (1 - p["firms.exit_base"] - p["firms.exit_default_slope"] * pd_) + entrants
+        funded = loan / credit.need
+        growth = 1 + p["firms.growth"] + p["firms.growth_funding_effect"] * (funded - normal[self.code])
+        return State(weight, state.need * growth, state.revenue * growth)
