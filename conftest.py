@@ -1,4 +1,4 @@
-"""What the comparison of stored notebooks adds to nbval: pictures, their descriptions, and a refusal of stripped cells."""
+"""What our comparison of stored notebooks adds to nbval: pictures, alt texts, no stripped cells."""
 
 from __future__ import annotations
 

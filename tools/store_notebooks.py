@@ -1,14 +1,13 @@
 """Keep the notebooks in git with the outputs of one clean run on their defaults.
 
-``python tools/store_notebooks.py`` runs each notebook in a fresh kernel and writes it back without anything that would
-differ on the next run; ``--check`` runs nothing and says which stored notebooks are not in that form.
+``python tools/store_notebooks.py`` runs each notebook in a fresh kernel and writes it back without anything
+that would differ on the next run; ``--check`` runs nothing and says which notebooks are not in that form.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import sys
 import time
 from collections import Counter
@@ -82,7 +81,7 @@ def store(path: Path) -> None:
     ).execute()
     beside = path.with_name(f".{path.name}.part")
     beside.write_text(stored_form(notebook), encoding="utf-8", newline="\n")
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def stored_form(notebook: nbformat.NotebookNode) -> str:
@@ -105,7 +104,8 @@ def stored_form(notebook: nbformat.NotebookNode) -> str:
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
         seen[digest] += 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
-        cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in KEPT_OF_A_CELL if key in cell.metadata})
+        kept = {key: value for key, value in cell.metadata.items() if key in KEPT_OF_A_CELL}
+        cell.metadata = nbformat.from_dict(kept)
     return str(nbformat.writes(notebook)) + "\n"
 
 

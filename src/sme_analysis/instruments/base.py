@@ -35,9 +35,10 @@ class Year:
 
 
 class OpenYear(Protocol):
-    """An instrument in one year. `unknowns` are what it must find together with the market."""
+    """An instrument in one year. `unknowns` are found together with the market."""
 
     unknowns: Array
+    stiff: bool  # the first unknown falls where it is assumed high: may need bracketing
 
     def start_from(self, unknowns: Array) -> None:
         """Take last year's solution as the first guess where it makes sense."""

@@ -53,6 +53,8 @@ class CreditIncentive:
 class CreditIncentiveYear:
     """One year of the incentive; the unknown is the share of the reward that counts at the margin."""
 
+    stiff = False
+
     def __init__(self, incentive: CreditIncentive, year: Year, memory: dict[str, float] | None) -> None:
         self.incentive, self.year = incentive, year
         p = incentive.p
@@ -88,6 +90,8 @@ class CreditIncentiveYear:
 
     def levers(self, levers: Levers, unknowns: Array) -> Levers:
         p = self.incentive.p
+        if p["reward"] <= 0 or p["annual_cap"] <= 0:
+            return levers
         counted = p["reward"] * float(unknowns[0]) * self.ratchet * self.incentive.kept * self.incentive.ok
         moved: dict[str, Any] = {
             "bank_reward": add(levers.bank_reward, counted),

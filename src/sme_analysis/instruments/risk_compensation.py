@@ -56,6 +56,8 @@ class RiskCompensation:
 class RiskCompensationYear:
     """One year of the fund; the unknowns are its credibility and the place where its queue closes."""
 
+    stiff = True
+
     def __init__(self, scheme: RiskCompensation, year: Year, fund: Fund) -> None:
         self.scheme, self.year, self.fund = scheme, year, fund
         p = scheme.p

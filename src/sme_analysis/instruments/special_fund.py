@@ -38,6 +38,8 @@ class SpecialFund:
 class SpecialFundYear:
     """One year of the special fund; the unknown is the place where the queue for subsidies closes."""
 
+    stiff = False
+
     def __init__(self, fund: SpecialFund, year: Year) -> None:
         self.fund, self.year = fund, year
         p, need = fund.p, year.state.need

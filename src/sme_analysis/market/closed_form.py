@@ -197,7 +197,7 @@ def line_below_ceiling(
     """The same where the tangency rate c + 1/B may lie below the ceiling.
 
     L x (loss - bearable loss) is concave in L, so Newton's method from the smallest line rises to the limit and
-    every iterate can be offered; four steps reach rounding.
+    every iterate can be offered; six steps reach rounding.
     """
     small = pledged / (unsecured - floor)
     small = small if small < top else top
@@ -210,7 +210,7 @@ def line_below_ceiling(
     line = small
     odds = odds_s
     bearable = (best_s - c_s) * odds_s - c_s
-    for _ in range(4):
+    for _ in range(6):
         gap = line * (keep * unsecured - bearable) - keep * pledged
         slope = keep * unsecured - bearable - f / line * (1.0 + odds)
         line = line - gap / (slope if slope > 1e-12 else 1e-12)

@@ -16,7 +16,7 @@ from sme_analysis.market.levers import NO_LEVERS, Levers
 
 Array = npt.NDArray[np.float64]
 TOLERANCE = 1e-9
-MOST_PASSES = 60
+MOST_PASSES = 30  # for Broyden's method; what has not settled by then is solved by bracketing
 
 
 class NoEquilibrium(UserError):
@@ -103,13 +103,65 @@ def solve_year(
         for session, unknowns in zip(opened, guess.unknowns, strict=True):
             session.start_from(unknowns)
     start = np.concatenate([[cof0 if guess is None else guess.funding_cost], *(o.unknowns for o in opened)])
-    passes, inverse = fixed_point(answer, start, None if guess is None else guess.inverse)
+    try:
+        passes, inverse, _ = fixed_point(answer, start, None if guess is None else guess.inverse)
+    except NoEquilibrium:
+        stiff = [int(cut) for cut, o in zip(cuts[:-1], opened, strict=True) if o.stiff]
+        if not stiff:
+            raise
+        passes = bracketed(answer, start, stiff[0])
+        inverse = -np.eye(len(start))
     return replace(found["last"], passes=passes, inverse=inverse)
+
+
+def bracketed(answer: Callable[[Array], Array], start: Array, index: int) -> int:
+    """Solve for one unknown in [0, 1] whose answer falls as it rises, by bracketing, the others within each step.
+
+    A thin fund is such a case: the more lenders trust it the more they enrol, and the less it can be trusted.
+    """
+    count = 0
+    others = np.arange(len(start)) != index
+    latest = start.copy()
+
+    def gap(value: float) -> float:
+        nonlocal count, latest
+
+        def reduced(v: Array) -> Array:
+            full = np.insert(v, index, value)
+            return answer(full)[others]
+
+        calls, _, settled = fixed_point(reduced, latest[others])
+        full = np.insert(settled, index, value)
+        new = answer(full)
+        latest = full
+        count += calls + 1
+        return float(new[index] - value)
+
+    low, high = 0.0, 1.0
+    gap_low, gap_high = gap(low), gap(high)
+    if gap_high >= -TOLERANCE:
+        return count
+    for _ in range(80):
+        # regula falsi, kept inside the bracket (Illinois); halving where it creeps
+        middle = high - gap_high * (high - low) / (gap_high - gap_low)
+        value = gap(middle)
+        if abs(value) <= TOLERANCE:
+            return count
+        if value > 0:
+            low, gap_low, gap_high = middle, value, 0.5 * gap_high
+        else:
+            high, gap_high, gap_low = middle, value, 0.5 * gap_low
+        if high - low < 1e-15:
+            break
+    raise NoEquilibrium(
+        f"no equilibrium: the credibility of the fund could not be found between {low:.9f} and {high:.9f}. "
+        "Try a larger fund, a lower loss share or more firms in the sample."
+    )
 
 
 def fixed_point(
     answer: Callable[[Array], Array], start: Array, inverse: Array | None = None
-) -> tuple[int, Array]:
+) -> tuple[int, Array, Array]:
     """Iterate to v = answer(v) within 1e-9 in every unknown by Broyden's method.
 
     Parameters
@@ -119,7 +171,7 @@ def fixed_point(
 
     Returns
     -------
-    Number of calls, and the inverse Jacobian found. Where the residual has not fallen for several steps the inverse is
+    Number of calls, the inverse Jacobian and the solution. Where the residual has not fallen for several steps the inverse is
     dropped and the next step is damped.
     """
     plain = -np.eye(len(start))
@@ -130,7 +182,7 @@ def fixed_point(
     for call in range(1, MOST_PASSES):
         size = float(np.max(np.abs(residual)))
         if size <= TOLERANCE:
-            return call, h
+            return call, h, v
         stalled = 0 if size < 0.7 * best else stalled + 1
         best = min(best, size)
         if stalled >= 5:
