@@ -64,8 +64,8 @@ def start(name: str, scenario: str, changes: dict[str, Any], /, **extra: Any) ->
     Raises
     ------
     InputErrors
-        If papermill passed a parameter that the notebook does not declare, a value is of the wrong kind, or
-        the scenario or its changes are wrong: all of it at once.
+        If papermill passed a parameter that the notebook does not declare, the notebook declares one that is
+        not handed on, a value is of the wrong kind, or scenario or changes are wrong: all of it at once.
     """
     shell = get_ipython()
     if shell is not None:
@@ -94,7 +94,7 @@ class Declared:
     `on_top` tells that papermill's cell stands before the defaults, which then undo what it set.
     """
 
-    kinds: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, str | None] = field(default_factory=dict)
     injected: tuple[str, ...] = ()
     on_top: bool = False
 
@@ -119,10 +119,20 @@ def check_parameters(name: str, given: Mapping[str, Any], history: Sequence[str]
     declared = read_history(history)
     problems: list[Problem] = []
     for injected in declared.injected:
-        if injected not in given:
+        if injected not in given and injected not in declared.kinds:
             allowed = "one of " + ", ".join(given)
             hint = nearest(injected, tuple(given))
             problems.append(Problem(f"{name}, {injected}", "an unknown parameter", allowed, hint))
+    for parameter in declared.kinds:
+        if parameter not in given:
+            problems.append(
+                Problem(
+                    f"{name}, {parameter}",
+                    "a parameter that the notebook declares and does not hand on",
+                    "every parameter as an argument of start",
+                    f"start(…, {parameter}={parameter})",
+                )
+            )
     if declared.on_top:
         problems.append(
             Problem(
@@ -134,7 +144,7 @@ def check_parameters(name: str, given: Mapping[str, Any], history: Sequence[str]
     kinds = {**declared.kinds, "scenario": "str", "changes": "dict"}
     for parameter, value in given.items():
         kind = kinds.get(parameter)
-        if kind is not None and not _is_kind(value, kind):
+        if kind in _KINDS and not _is_kind(value, kind):
             hint = _kind_hint(parameter, value, kind)
             shown = f"{value!r:.80} ({type(value).__name__})"
             problems.append(Problem(f"{name}, {parameter}", shown, _WORDS[kind], hint))
@@ -166,11 +176,7 @@ def read_history(history: Sequence[str]) -> Declared:
             # Run once more by hand, the defaults undo what papermill had set.
             declared.injected = declared.injected if declared.on_top else ()
             seen_defaults = True
-            declared.kinds = {
-                name: kind
-                for name, (default, annotated) in assigned.items()
-                if (kind := annotated or default) in _KINDS
-            }
+            declared.kinds = {name: annotated or default for name, (default, annotated) in assigned.items()}
     declared.on_top = declared.on_top and seen_defaults
     return declared
 

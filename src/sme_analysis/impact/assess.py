@@ -22,14 +22,22 @@ class Assessment:
     """A simulated scenario with what a notebook needs to explain it."""
 
     parameters: Mapping[str, Any]
-    firms: pd.DataFrame
-    market: Market
     simulation: Simulation
+
+    @property
+    def firms(self) -> pd.DataFrame:
+        """The firm table, in the order of all per-firm arrays."""
+        return self.simulation.firms
+
+    @property
+    def market(self) -> Market:
+        """The market that was simulated."""
+        return self.simulation.market
 
     @cached_property
     def solvency(self) -> Solvency | None:
         """Fund paths over macro states; None without a compensation fund."""
-        return solvency(self.market, self.firms, self.simulation)
+        return solvency(self.simulation)
 
 
 def assess(parameters: Parameters, firms: pd.DataFrame | None = None, *, threads: int = 1) -> Assessment:
@@ -41,9 +49,7 @@ def assess(parameters: Parameters, firms: pd.DataFrame | None = None, *, threads
     firms : a firm table to use instead of the synthetic sample
     """
     table = synthetic_firms(parameters) if firms is None else firms
-    table = table.sort_values("firm_id", kind="stable", ignore_index=True)
-    market = Market(table, parameters, threads)
-    return Assessment(parameters, table, market, simulate(table, parameters, market=market))
+    return Assessment(parameters, simulate(table, parameters, threads=threads))
 
 
 def changes_without_effect(

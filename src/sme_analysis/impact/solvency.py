@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from sme_analysis.instruments.base import Year
 from sme_analysis.instruments.risk_compensation import STATES, Fund, RiskCompensation
-from sme_analysis.market.credit import Conditions, Market
+from sme_analysis.market.credit import Conditions
 from sme_analysis.market.macro import ClaimPool
 from sme_analysis.simulation import Simulation
 
@@ -62,13 +62,7 @@ class Solvency:
         return pd.DataFrame(frame).assign(short_by_then=short, suspended=self.suspended.mean(axis=0))
 
 
-def solvency(
-    market: Market,
-    firms: pd.DataFrame,
-    simulation: Simulation,
-    paths: int | None = None,
-    seed: int | None = None,
-) -> Solvency | None:
+def solvency(simulation: Simulation, paths: int | None = None, seed: int | None = None) -> Solvency | None:
     """Simulate the fund over macro paths; None where no compensation fund is active.
 
     Firms and lenders are taken from the expected path of each year; what they enrol responds to the credibility of the fund on
@@ -80,7 +74,7 @@ def solvency(
     ----------
     paths, seed : default to `simulation.fund_paths` and `simulation.seed`
     """
-    p = simulation.parameters
+    p, firms = simulation.parameters, simulation.firms
     if not p["risk_compensation.active"]:
         return None
     paths = int(p["simulation.fund_paths"]) if paths is None else paths
@@ -96,7 +90,7 @@ def solvency(
     }
     quantiles = []
     for t, year in enumerate(simulation.years):
-        portfolio = _Portfolio(market, firms, simulation, t)
+        portfolio = _Portfolio(simulation, t)
         available = balance + r["appropriation"] * year.share + recoveries
         phi = portfolio.credibility(available, r["annual_cap"])
         phi = np.where(closed, 0.0, phi)
@@ -122,8 +116,8 @@ def solvency(
 class _Portfolio:
     """The covered portfolio of one year as a function of the fund's credibility."""
 
-    def __init__(self, market: Market, firms: pd.DataFrame, simulation: Simulation, t: int) -> None:
-        p, year = simulation.parameters, simulation.years[t]
+    def __init__(self, simulation: Simulation, t: int) -> None:
+        p, year, market, firms = simulation.parameters, simulation.years[t], simulation.market, simulation.firms
         session = RiskCompensation(firms, p).open(Year(t, year.share, year.state, np.zeros(1)), Fund(1e12))
         self.leverage = p["risk_compensation.leverage"]
         cof0 = p["market.funding_cost"]

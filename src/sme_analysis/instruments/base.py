@@ -99,20 +99,19 @@ class Queue:
 
     def __init__(self, u: Array, admitted: npt.NDArray[np.bool_]) -> None:
         self.admitted = admitted
-        values, inverse = np.unique(u[admitted], return_inverse=True)
+        self.rows = np.flatnonzero(admitted)
+        values, self.place = np.unique(u[self.rows], return_inverse=True)
         self.places = len(values)
-        self.place = np.full(len(u), -1, dtype=np.int64)
-        self.place[admitted] = inverse
 
     def enrolled(self, position: float) -> Array:
         """Share of each firm that is enrolled when the queue closes at `position` (0 none, 1 all)."""
-        share = np.clip(position * self.places - self.place, 0.0, 1.0)
-        share[~self.admitted] = 0.0
+        share = np.zeros(len(self.admitted))
+        share[self.rows] = np.clip(position * self.places - self.place, 0.0, 1.0)
         return share
 
     def close_at(self, cost: Array, budget: float) -> float:
-        """Position at which the cumulated `cost` of the firms (if wholly enrolled) reaches `budget`."""
-        by_place = np.bincount(self.place[self.admitted], cost[self.admitted], max(self.places, 1))
+        """Position at which the cumulated `cost` of the firms in `rows` (if wholly enrolled) reaches `budget`."""
+        by_place = np.bincount(self.place, cost, max(self.places, 1))
         spent = np.cumsum(by_place)
         if not self.places or spent[-1] <= budget:
             return 1.0

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sme_analysis.instruments.base import Outcome, Queue, Year, eligible
-from sme_analysis.market.credit import Credit, chunked_sum
+from sme_analysis.market.credit import Credit
 from sme_analysis.market.levers import Levers
 from sme_analysis.market.macro import ClaimPool, correlation_of, macro_states
 
@@ -87,19 +87,21 @@ class RiskCompensationYear:
 
     def pool(self, credit: Credit) -> ClaimPool:
         """Claims promised on the year's covered loans."""
+        rows = self.scheme.queue.rows
         return ClaimPool(
-            credit["claim_if_default"],
-            credit["claim"],
-            credit.mass,
-            self.year.state.revenue,
+            credit.part("claim_if_default", rows),
+            credit.part("claim", rows),
+            credit.mass[rows],
+            self.year.state.revenue[rows],
             self.scheme.correlation,
         )
 
     def respond(self, credit: Credit, unknowns: Array) -> Array:
         if not self.open:
             return unknowns
+        rows = self.scheme.queue.rows
         place = self.scheme.queue.close_at(
-            credit["coverable_loan"] * credit.mass * self.year.share,
+            credit.part("coverable_loan", rows) * credit.mass[rows] * self.year.share,
             self.scheme.p["leverage"] * self.available,
         )
         return np.array([self.pool(credit).credibility(self.payable, STATES), place])

@@ -54,14 +54,16 @@ class SpecialFundYear:
         grant_budget = budget * p["grant_share"]
         price = p["grant_size"] * year.state.weight
         self.granted = (
-            queue.enrolled(queue.close_at(price, grant_budget)) if grant_budget > 0 else np.zeros_like(need)
+            queue.enrolled(queue.close_at(price[queue.rows], grant_budget)) if grant_budget > 0 else np.zeros_like(need)
         )
         self.grant = p["grant_size"] * self.granted
         self.safer = -p["grant_quality_effect"] * self.grant / need
         self.grants_paid = chunked_sum(self.granted * price)
         self.mass = year.state.weight * fund.asks
         self.unknowns = np.ones(1)
-        self.cost = self.rate * need * self.mass
+        rows = self.queue.rows
+        self.full_rate = self.rate[rows] * self.mass[rows]  # public cost per unit borrowed
+        self.cost = self.full_rate * need[rows]
 
     def start_from(self, unknowns: Array) -> None:
         self.unknowns = unknowns
@@ -75,9 +77,10 @@ class SpecialFundYear:
         return levers.with_("special_fund", **moved)
 
     def respond(self, credit: Credit, unknowns: Array) -> Array:
-        share = self.queue.enrolled(float(unknowns[0]))
+        rows = self.queue.rows
+        inside = float(unknowns[0]) * self.queue.places > self.queue.place
         # What a firm outside would cost is known from the pass in which it was last enrolled.
-        self.cost = np.where(share > 0, self.rate * credit.loan * self.mass, self.cost)
+        self.cost = np.where(inside, self.full_rate * credit.loan[rows], self.cost)
         return np.array([self.queue.close_at(self.cost, self.subsidy_budget)])
 
     def close(self, credit: Credit, unknowns: Array) -> Outcome:

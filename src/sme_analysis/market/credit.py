@@ -21,6 +21,7 @@ CHUNK = (
 LENDERS = ("bank", "micro_lender")
 _ROW = {name: k for k, name in enumerate(INPUTS)}
 _OUT = {name: k for k, name in enumerate(OUTPUTS)}
+PROBABILITIES = ("bank_served", "micro_served", "served0", "covered_served")
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,22 @@ class Credit:
 
     def __init__(self, values: Array, need: Array, mass: Array) -> None:
         self.values, self.need, self.mass = values, need, mass
+        self._loan: Array | None = None
 
     def __getitem__(self, name: str) -> Array:
-        row = self.values[_OUT[name]]
-        return (
-            row if name in ("bank_served", "micro_served", "served0", "covered_served") else row * self.need
-        )
+        row: Array = self.values[_OUT[name]]
+        return row if name in PROBABILITIES else row * self.need
+
+    def part(self, name: str, rows: npt.NDArray[np.intp]) -> Array:
+        """The column of some rows only."""
+        values: Array = self.values[_OUT[name]][rows]
+        return values if name in PROBABILITIES else values * self.need[rows]
+
+    def mix(self, other: Credit, share: float) -> None:
+        """Make this the outcome of a year of which `share` has gone as here and the rest as in `other`."""
+        self.values *= share
+        self.values += (1 - share) * other.values
+        self._loan = None
 
     def total(self, name: str) -> float:
         """Weighted total of a column over all firms (CNY million, or number of firms)."""
@@ -65,8 +76,9 @@ class Credit:
     @property
     def loan(self) -> Array:
         """Expected loan of each asking firm from either lender, CNY million."""
-        both: Array = (self.values[_OUT["bank_loan"]] + self.values[_OUT["micro_loan"]]) * self.need
-        return both
+        if self._loan is None:
+            self._loan = (self.values[_OUT["bank_loan"]] + self.values[_OUT["micro_loan"]]) * self.need
+        return self._loan
 
     @property
     def lending(self) -> float:

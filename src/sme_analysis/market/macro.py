@@ -81,8 +81,9 @@ class ClaimPool:
     def __init__(
         self, exposure: Array, expected: Array, mass: Array, turnover: Array, correlation: float | None
     ) -> None:
-        held = exposure > 0
-        pd = np.where(held, expected / np.where(held, exposure, 1.0), 0.0)
+        held = np.flatnonzero(exposure > 0)
+        exposure, expected, mass, turnover = exposure[held], expected[held], mass[held], turnover[held]
+        pd = expected / exposure
         bucket = np.searchsorted(BUCKET_EDGES, pd, side="right") - 1
         size = len(BUCKET_EDGES)
         amount, claims = exposure * mass, expected * mass

@@ -111,7 +111,9 @@ def bars(
     ax.invert_yaxis()
     ax.set_xticks([])
     ax.spines[["bottom", "left"]].set_visible(False)
-    ax.margins(x=0.02)
+    low, high = min(0.0, *values), max(0.0, *values)
+    # Names stand at the left edge: values below zero need room between the two.
+    ax.set_xlim(low - 0.25 * (high - low) if low < 0 else 0, high or None)
 
 
 def level(ax: Axes, y: float, text: str, color: str | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,7 +68,7 @@ def number_text(value: float, unit: str = "number", digits: int | None = None) -
         text = f"{size:.0f}"
     else:
         text = " ".join(filter(None, [_grouped(size, _decimals_needed(size, digits)), UNIT_HEADINGS[unit]]))
-    return _sign(value if size else 0.0, unit) + text
+    return _sign(float(value) if re.search("[1-9]", text) else 0.0, unit) + text
 
 
 def cell_text(value: Any, unit: str | None, decimals: int | None = None) -> str:
@@ -100,8 +101,7 @@ def cell_text(value: Any, unit: str | None, decimals: int | None = None) -> str:
     if shown and not text.strip("0.,"):
         # A small amount in a column of large ones must not pass for nothing.
         text = f"{_round_significant(abs(shown), 1):.12f}".rstrip("0").rstrip(".")
-        shown = shown if text != "0" else 0.0
-    return _sign(shown, unit) + text
+    return _sign(shown if text != "0" else 0.0, unit) + text
 
 
 def column_decimals(values: Sequence[Any], unit: str | None) -> int:

@@ -111,7 +111,7 @@ def axis_percent(axis: Axis, digits: int = 3) -> None:
 
 
 def axis_money(axis: Axis, digits: int = 3) -> None:
-    """Label an axis of CNY million.
+    """Label an axis of CNY million, all of it in millions or all of it in billions.
 
     Parameters
     ----------
@@ -120,7 +120,15 @@ def axis_money(axis: Axis, digits: int = 3) -> None:
     digits : int
         Significant digits.
     """
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(round(value, 9), "money", digits)))
+
+    def written(value: float, _: int | None) -> str:
+        low, high = axis.get_view_interval()
+        scale, word = (1000.0, "bn") if max(abs(low), abs(high)) >= 1000 else (1.0, "m")
+        text = number_text(round(value, 9) / scale, "number", digits)
+        sign = "−" if text.startswith("−") else ""
+        return "0" if text == "0" else f"{sign}CNY {text.removeprefix(sign)} {word}"
+
+    axis.set_major_formatter(FuncFormatter(written))
 
 
 def axis_years(axis: Axis) -> None:

@@ -89,8 +89,7 @@ def solve_year(
         credit = market.run(year.state, conditions, levers, out=out, inputs=x)
         if plain is not None:  # loans made before the policy was in force
             before = market.run(year.state, conditions, NO_LEVERS, inputs=plain)
-            credit.values *= year.share
-            credit.values += (1 - year.share) * before.values
+            credit.mix(before, year.share)
         lending = credit.lending
         cof = cof0 + eta * np.log(lending / lending0)
         new = np.concatenate([[cof], *(o.respond(credit, u) for o, u in zip(opened, parts, strict=True))])

@@ -12,6 +12,7 @@ import pandas as pd
 
 from sme_analysis.instruments import Outcome, active_instruments
 from sme_analysis.instruments.base import Year
+from sme_analysis.instruments.risk_compensation import RiskCompensation
 from sme_analysis.market.credit import Conditions, Credit, Market, State
 from sme_analysis.market.kernel import OUTPUTS
 from sme_analysis.market.levers import NO_LEVERS, Levers
@@ -20,7 +21,8 @@ from sme_analysis.simulation.measures import MEASURES, Cells
 
 Array = npt.NDArray[np.float64]
 SIZES = ("micro", "small", "medium")
-COARSE = 2_500  # firms of the thinned table on which first guesses are found
+SOLVED_DIRECTLY = 50_000  # larger tables take their first guesses from a thinned one
+COARSER = 20  # every so many firms make the thinned table
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,15 @@ class Simulation:
 
     Attributes
     ----------
+    firms, market : the firm table in the order of all per-firm arrays, and the market made from it
     policy, counterfactual : float arrays (years, len(MEASURES), cells); CNY million or numbers of firms
     cells : the cells' labels, one row a cell, columns `measures.DIMENSIONS`
     years : one `PolicyYear` a year, with every instrument's costs and facts
     """
 
     parameters: Mapping[str, Any]
+    firms: pd.DataFrame
+    market: Market
     labels: tuple[str, ...]
     policy: Array
     counterfactual: Array
@@ -90,7 +95,6 @@ def simulate(
     *,
     threads: int = 1,
     macro_path: Sequence[float] | None = None,
-    market: Market | None = None,
 ) -> Simulation:
     """Simulate the years of a scenario and its counterfactual.
 
@@ -100,7 +104,6 @@ def simulate(
     parameters : resolved catalogue values
     threads : number of threads; the bytes of the result do not depend on it
     macro_path : realised macro state z of each year, or None for expectations (lenders always price on expectations)
-    market : a market prepared from the same firms and parameters, to save its preparation
 
     Raises
     ------
@@ -110,8 +113,8 @@ def simulate(
     labels = year_labels(parameters)
     if macro_path is not None and len(macro_path) != len(labels):
         raise ValueError(f"macro_path has {len(macro_path)} states, the horizon {len(labels)} years")
-    firms = firms.sort_values("firm_id", kind="stable", ignore_index=True)
-    market = market or Market(firms, parameters, threads)
+    firms = in_order(firms, parameters)
+    market = Market(firms, parameters, threads)
     cells = Cells(firms, market.wants, market.asks)
     growth = Growth(firms, parameters, market)
     instruments = active_instruments(firms, parameters)
@@ -167,6 +170,8 @@ def simulate(
         state0 = growth.next(state0, plain, normal)
     return Simulation(
         parameters,
+        firms,
+        market,
         tuple(label for label, _ in labels),
         np.array(policy_totals),
         np.array(totals0),
@@ -175,13 +180,25 @@ def simulate(
     )
 
 
+def in_order(firms: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame:
+    """The firm table in the order in which it is worked on and summed, whatever order it came in.
+
+    By `firm_id`, those that may be covered first: the kernel then skips the offer with cover for whole blocks of firms.
+    """
+    firms = firms.sort_values("firm_id", kind="stable", ignore_index=True)
+    if not parameters["risk_compensation.active"]:
+        return firms
+    outside = ~RiskCompensation(firms, parameters).queue.admitted
+    return firms.iloc[np.argsort(outside, kind="stable")].reset_index(drop=True)
+
+
 def _coarse_solutions(
     firms: pd.DataFrame, parameters: Mapping[str, Any], macro_path: Sequence[float] | None
 ) -> list[Start] | None:
     """Solutions of the same scenario on every k-th firm: a first guess that saves most passes over a large table."""
-    step = len(firms) // COARSE
-    if step < 20:
+    if len(firms) < SOLVED_DIRECTLY:
         return None
+    step = COARSER
     thin = firms.iloc[::step]
     thin = thin.assign(weight=thin["weight"] * (firms["weight"].sum() / thin["weight"].sum()))
     return [year.start for year in simulate(thin, parameters, macro_path=macro_path).years]

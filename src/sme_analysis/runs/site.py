@@ -1,0 +1,247 @@
+"""What reviewers read: an index and one page a notebook, complete in themselves."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from sme_analysis.runs.artifacts import stem, write_bytes
+from sme_analysis.runs.body import Body, body_of, code_styles, inspect_html
+from sme_analysis.runs.compare import Comparison
+from sme_analysis.runs.outcome import Outcome, Result
+from sme_analysis.runs.plan import BRIEF
+from sme_analysis.runs.store import INDEX, MANIFEST, RESULTS
+from sme_analysis.scenario import Scenario, changes_table, describe
+from sme_analysis.scenario.units import show
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A recorded number as the index and the terminal show it.
+
+    `unconfirmed` of the `inputs` it rests on were not read at their source; `before` is the same number in
+    the scenario that this one changes, "" where that was not run.
+    """
+
+    notebook: str
+    label: str
+    text: str
+    note: str
+    before: str
+    inputs: int
+    unconfirmed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A notebook and its body."""
+
+    outcome: Outcome
+    body: Body | None
+
+    @property
+    def address(self) -> str:
+        """Of the page, from the index."""
+        return f"pages/{self.outcome.notebook}.html"
+
+
+def checked(outcome: Outcome) -> Page:
+    """Render a notebook, and count it as failed if it cannot be shown to reviewers.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Of an executed notebook.
+
+    Returns
+    -------
+    Page
+        With the faults of its body in the outcome's error.
+    """
+    if outcome.content is None:
+        return Page(outcome, None)
+    body = body_of(outcome.content)
+    if body.faults and outcome.good:
+        listed = "; ".join(dict.fromkeys(body.faults))
+        outcome = replace(outcome, error=f"its page would hold {listed}")
+    return Page(outcome, body)
+
+
+def headlines(
+    scenario: Scenario, outcomes: Sequence[Outcome], comparison: Comparison | None = None
+) -> list[Headline]:
+    """Return every recorded number in reading order, those of the brief first.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Whose catalogue says what is confirmed.
+    outcomes : sequence of Outcome
+        In reading order.
+    comparison : Comparison, optional
+        With the numbers before.
+
+    Returns
+    -------
+    list of Headline
+        None from failed notebooks.
+    """
+    before = comparison.numbers if comparison else {}
+    return [
+        _headline(scenario, outcome.notebook, result, before.get((outcome.notebook, result.name), ""))
+        for outcome in outcomes
+        if outcome.good
+        for result in outcome.results
+        if result.kind == "number"
+    ]
+
+
+def leading(rows: Sequence[Headline]) -> list[Headline]:
+    """Return the rows of the first notebook that has any, which is the brief where it ran."""
+    return [row for row in rows if row.notebook == rows[0].notebook] if rows else []
+
+
+def write_site(
+    folder: Path,
+    scenario: Scenario,
+    pages: Sequence[Page],
+    manifest: Mapping[str, Any],
+    comparison: Comparison | None,
+    command: Sequence[str],
+) -> None:
+    """Write the index and the pages of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's, with its tables, figures and notebooks.
+    scenario : Scenario
+        What was asked.
+    pages : sequence of Page
+        In reading order.
+    manifest : mapping
+        From `artifacts.manifest_content`.
+    comparison : Comparison or None
+        Against the scenario that this one changes.
+    command : sequence of str
+        Which makes this run again.
+    """
+    outcomes = [page.outcome for page in pages]
+    rows = headlines(scenario, outcomes, comparison)
+    shared = {
+        "scenario": scenario,
+        "manifest": manifest,
+        "good": manifest["status"] == "good",
+        "changes": changes_table(scenario).to_dict("records"),
+        "parameters": describe(scenario).to_dict("records"),
+        "parent": scenario.parent.name if scenario.parent else None,
+        "command": shlex.join(command),
+        "pages": pages,
+        "manifest_file": MANIFEST,
+        "results_file": RESULTS,
+    }
+    lead = leading(rows)
+    index = {
+        "headlines": lead,
+        "others": rows[len(lead) :],
+        "answers": _sentences(outcomes, "answer", BRIEF),
+        "silent": _sentences(outcomes, "no_effect"),
+        "verdict": comparison.verdict if comparison else "",
+        "base": comparison.base if comparison else "",
+        "downloads": _downloads(folder),
+        "root": "",
+    }
+    templates = _templates()
+    _write(folder / INDEX, templates.get_template("index.html.j2").render(**shared, **index))
+    for position, page in enumerate(pages):
+        around = {
+            "page": page,
+            "previous": pages[position - 1] if position else None,
+            "following": pages[position + 1] if position + 1 < len(pages) else None,
+            "root": "../",
+        }
+        html = templates.get_template("page.html.j2").render(**shared, **around)
+        _write(folder / page.address, html)
+
+
+def _headline(scenario: Scenario, notebook: str, result: Result, before: str) -> Headline:
+    record = result.record
+    catalogue = scenario.parameters.catalogue
+    inputs = [key for key in record.get("rests_on") or () if key in catalogue]
+    text = record.get("text") or show(record.get("value"), str(record.get("unit", "number")))
+    return Headline(
+        notebook=notebook,
+        label=str(record.get("label") or result.name),
+        text=str(text),
+        note=str(record.get("note") or ""),
+        before=before,
+        inputs=len(inputs),
+        unconfirmed=tuple(key for key in inputs if not catalogue[key].confirmed),
+    )
+
+
+def _sentences(outcomes: Sequence[Outcome], name: str, notebook: str = "") -> list[str]:
+    """Return sentences of a name as text without Markdown's marks, from one notebook or from all."""
+    found = [
+        result.record.get("text") or result.record.get("value") or ""
+        for outcome in outcomes
+        if outcome.good and notebook in {"", outcome.notebook}
+        for result in outcome.results
+        if result.kind == "sentence" and result.name == name
+    ]
+    return [str(text) for text in dict.fromkeys(found) if text]
+
+
+def _downloads(folder: Path) -> list[dict[str, Any]]:
+    """Return name and address of every table and figure, a table's two formats together."""
+    tables = sorted(file.stem for file in (folder / "tables").glob("*.csv"))
+    figures = sorted(file.stem for file in (folder / "figures").glob("*.png"))
+    return [
+        {
+            "name": name,
+            "files": [("CSV", f"tables/{name}.csv"), ("Parquet", f"tables/{name}.parquet")]
+            if name in tables
+            else [],
+            "figure": f"figures/{name}.png" if name in figures else "",
+        }
+        for name in dict.fromkeys([*tables, *figures])
+    ]
+
+
+def _write(path: Path, html: str) -> None:
+    faults = inspect_html(html).faults
+    # The faults of a failed notebook are shown with it; its page must load nothing all the same.
+    if any(fault.startswith(("a reference", "a script")) for fault in faults):
+        html = _defused(html)
+    write_bytes(path, html.encode())
+
+
+def _defused(html: str) -> str:
+    raise NotImplementedError
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("sme_analysis.runs"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["style"] = styles()
+    environment.globals["stem"] = stem
+    return environment
+
+
+def styles() -> str:
+    """Return the style sheet of every page."""
+    own = resources.files("sme_analysis.runs").joinpath("templates", "site.css").read_text(encoding="utf-8")
+    return f"{own}\n{code_styles()}"
