@@ -81,9 +81,9 @@ class Outcome:
 def eligible(firms: pd.DataFrame, settings: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
     """Firms that an instrument admits: by size class, by tag (none named: all), by legal form (article 2: enterprises)."""
     sizes = settings["eligible_sizes"]
-    ok = firms["size_class"].astype(str).isin(list(sizes)).to_numpy()
+    ok = firms["size_class"].isin(list(sizes)).to_numpy()
     if not settings.get("individual_businesses", False):
-        ok = ok & (firms["legal_form"].astype(str) == "enterprise").to_numpy()
+        ok = ok & (firms["legal_form"] == "enterprise").to_numpy()
     tags = settings.get("eligible_tags", ())
     if tags:
         ok = ok & firms[list(tags)].to_numpy(dtype=bool).any(axis=1)

@@ -268,12 +268,11 @@ class Market:
 
 def prior_mean(firms: pd.DataFrame) -> Array:
     """What a lender knows of a firm before it sees its score: the mean quality of those in its size class that want credit."""
-    size = firms["size_class"].astype(str).to_numpy()
     quality = firms["quality"].to_numpy(dtype=float)
     mass = (firms["weight"] * firms["wants"]).to_numpy(dtype=float)
     prior = np.zeros(len(firms))
     for name in ("micro", "small", "medium"):
-        here = size == name
+        here = (firms["size_class"] == name).to_numpy()
         if here.any():
             prior[here] = chunked_sum((quality * mass)[here]) / chunked_sum(mass[here])
     return prior

@@ -163,6 +163,25 @@ def inspect_html(html: str) -> Inspection:
     return found
 
 
+def phrase(markdown: str) -> str:
+    """Return a sentence as HTML.
+
+    Parameters
+    ----------
+    markdown : str
+        With at most bold, italic and code in it; anything else is shown as it is written.
+
+    Returns
+    -------
+    str
+        Escaped.
+    """
+    html = escape(unescape(markdown))
+    for pattern, tag in ((r"\*\*(.+?)\*\*", "strong"), (r"\*(.+?)\*", "em"), (r"`(.+?)`", "code")):
+        html = re.sub(pattern, rf"<{tag}>\1</{tag}>", html, flags=re.S)
+    return re.sub(r"\n\s*\n", "<br>", html)
+
+
 @functools.cache
 def code_styles() -> str:
     """Return the colours of code, for light screens and for dark ones."""

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
-from sme_analysis.runs.artifacts import stem, write_bytes
-from sme_analysis.runs.body import Body, body_of, code_styles, inspect_html
+from sme_analysis.runs.artifacts import write_bytes
+from sme_analysis.runs.body import Body, body_of, code_styles, phrase
 from sme_analysis.runs.compare import Comparison
 from sme_analysis.runs.outcome import Outcome, Result
 from sme_analysis.runs.plan import BRIEF
@@ -71,7 +72,9 @@ def checked(outcome: Outcome) -> Page:
     if body.faults and outcome.good:
         listed = "; ".join(dict.fromkeys(body.faults))
         outcome = replace(outcome, error=f"its page would hold {listed}")
-    return Page(outcome, body)
+    # A failed notebook is shown as far as it came, but its page loads nothing either.
+    loads = any(fault.startswith(("a reference", "a script")) for fault in body.faults)
+    return Page(outcome, None if loads else body)
 
 
 def headlines(
@@ -159,7 +162,8 @@ def write_site(
         "root": "",
     }
     templates = _templates()
-    _write(folder / INDEX, templates.get_template("index.html.j2").render(**shared, **index))
+    html = templates.get_template("index.html.j2").render(**shared, **index)
+    write_bytes(folder / INDEX, html.encode())
     for position, page in enumerate(pages):
         around = {
             "page": page,
@@ -168,7 +172,7 @@ def write_site(
             "root": "../",
         }
         html = templates.get_template("page.html.j2").render(**shared, **around)
-        _write(folder / page.address, html)
+        write_bytes(folder / page.address, html.encode())
 
 
 def _headline(scenario: Scenario, notebook: str, result: Result, before: str) -> Headline:
@@ -187,8 +191,8 @@ def _headline(scenario: Scenario, notebook: str, result: Result, before: str) ->
     )
 
 
-def _sentences(outcomes: Sequence[Outcome], name: str, notebook: str = "") -> list[str]:
-    """Return sentences of a name as text without Markdown's marks, from one notebook or from all."""
+def _sentences(outcomes: Sequence[Outcome], name: str, notebook: str = "") -> list[Markup]:
+    """Return the sentences of a name, from one notebook or from all."""
     found = [
         result.record.get("text") or result.record.get("value") or ""
         for outcome in outcomes
@@ -196,7 +200,7 @@ def _sentences(outcomes: Sequence[Outcome], name: str, notebook: str = "") -> li
         for result in outcome.results
         if result.kind == "sentence" and result.name == name
     ]
-    return [str(text) for text in dict.fromkeys(found) if text]
+    return [Markup(phrase(str(text))) for text in dict.fromkeys(found) if text]
 
 
 def _downloads(folder: Path) -> list[dict[str, Any]]:
@@ -215,18 +219,6 @@ def _downloads(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _write(path: Path, html: str) -> None:
-    faults = inspect_html(html).faults
-    # The faults of a failed notebook are shown with it; its page must load nothing all the same.
-    if any(fault.startswith(("a reference", "a script")) for fault in faults):
-        html = _defused(html)
-    write_bytes(path, html.encode())
-
-
-def _defused(html: str) -> str:
-    raise NotImplementedError
-
-
 @functools.cache
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -236,8 +228,7 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["style"] = styles()
-    environment.globals["stem"] = stem
+    environment.globals["style"] = Markup(styles())
     return environment
 
 

@@ -45,6 +45,7 @@ _KEY = r"[a-z][A-Za-z0-9_]*(\.[A-Za-z0-9_/-]+)+"
 _POINT = r"[0-9]{4}(?:Q[1-4]|-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01]))?)?"
 _SPAN = r"[0-9]{4}(?:Q[1-4])?-([0-9]{4}(?:Q[1-4])?)"
 _LONGEST_NOTE = 100
+_SHOWN = 8
 
 
 def _text(pattern: str, allowed: str) -> pa.Column:
@@ -300,7 +301,8 @@ def _refuse_mixed(rows: pd.DataFrame, prefix: str, column: str) -> None:
     found = {str(name): group["key"].tolist() for name, group in rows.groupby(column, sort=False)}
     if len(found) == 1:
         return
-    parts = "\n".join(f"- {_common(keys)}: {name}" for name, keys in found.items())
+    parts = "\n".join(f"- {_common(keys)}: {name}" for name, keys in list(found.items())[:_SHOWN])
+    parts += f"\n- and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     raise UserError(f"{prefix} mixes figures of more than one {column}; ask for one of\n{parts}")
 
 
@@ -316,8 +318,12 @@ def _common(keys: list[str]) -> str:
 
 def _unknown(key: str, known: list[str]) -> UnknownKeyError:
     parts = [other for other in known if other.startswith(f"{key}.")]
-    hint = f"there are {', '.join(parts[:6])}{' …' if len(parts) > 6 else ''}" if parts else None
-    hint = hint or nearest(key, known)
+    if parts:
+        hint: str | None = f"there are {', '.join(parts[:_SHOWN])}{' …' if len(parts) > _SHOWN else ''}"
+    else:
+        words = (other.split(".") for other in known)
+        beginnings = {".".join(word[:length]) for word in words for length in range(2, len(word) + 1)}
+        hint = nearest(key, sorted(beginnings))
     return UnknownKeyError(f"no figure {key!r} in data/figures.csv" + (f"; {hint}" if hint else ""))
 
 

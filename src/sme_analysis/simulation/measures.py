@@ -52,18 +52,15 @@ class Cells:
         upper = pd.Series(mass).groupby(quality[order]).transform("max").to_numpy()
         band[order] = np.clip(np.ceil(upper / mass[-1] * 5 - 1e-9).astype(int) - 1, 0, 4)
         age = np.digitize(firms["age"].to_numpy(), [3.0, 6.0])
-        keys = pd.DataFrame(
-            {
-                "size_class": firms["size_class"].astype(str).to_numpy(),
-                "industry": firms["industry"].astype(str).to_numpy(),
-                "legal_form": firms["legal_form"].astype(str).to_numpy(),
-                "risk": np.asarray(RISK_BANDS)[band],
-                "age": np.asarray(AGE_BANDS)[age],
-            }
+        columns = [pd.Categorical(firms[name]) for name in ("size_class", "industry", "legal_form")]
+        names = [list(c.categories) for c in columns] + [list(RISK_BANDS), list(AGE_BANDS)]
+        codes = [c.codes.astype(np.int64) for c in columns] + [band, age]
+        combined = np.ravel_multi_index(tuple(codes), tuple(len(n) for n in names))
+        cells, self.code = np.unique(combined, return_inverse=True)
+        places = np.unravel_index(cells, tuple(len(n) for n in names))
+        self.labels = pd.DataFrame(
+            {name: np.asarray(n)[k] for name, n, k in zip(DIMENSIONS, names, places, strict=True)}
         )
-        grouped = keys.groupby(list(DIMENSIONS), sort=True, observed=True)
-        self.code = grouped.ngroup().to_numpy()
-        self.labels = grouped.size().reset_index()[list(DIMENSIONS)]
         self.size = len(self.labels)
         self.wants, self.asks = wants, asks
 

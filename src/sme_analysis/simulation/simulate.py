@@ -216,8 +216,7 @@ class Growth:
 
     def __init__(self, firms: pd.DataFrame, parameters: Mapping[str, Any], market: Market) -> None:
         self.p, self.quality = parameters, market.quality
-        size = firms["size_class"].astype(str).to_numpy()
-        self.code = np.select([size == name for name in SIZES], range(len(SIZES)))
+        self.code = np.select([firms["size_class"] == name for name in SIZES], range(len(SIZES)))
         self.first = market.initial.weight
         self.first_mass = np.bincount(self.code, self.first, len(SIZES))
         self.asks = market.asks
