@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from twin import twin_pass
 
 from sme_analysis.market.credit import Conditions, Market
 from sme_analysis.market.kernel import OUTPUTS
 from sme_analysis.market.levers import NO_LEVERS, Levers
 from sme_analysis.scenario import load_scenario
-from twin import twin_pass
 
 N = 300
 

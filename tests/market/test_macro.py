@@ -93,10 +93,13 @@ def test_homogeneous_pool_matches_vasicek_quantiles():
 def test_credibility_is_between_nothing_and_one_and_rises_with_the_fund():
     pool, z = _pool(0.05), macro_states(500)
     values = [pool.credibility(fund, z) for fund in (0.0, 0.1, 0.5, 1.0, 3.0, 1e9)]
-    assert values[0] == 0.0 and values[-1] == 1.0
-    assert all(0 <= v <= 1 for v in values) and values == sorted(values)
+    assert values[0] == 0.0
+    assert values[-1] == 1.0
+    assert all(0 <= v <= 1 for v in values)
+    assert values == sorted(values)
 
 
 def test_an_empty_pool_claims_nothing():
     pool = ClaimPool(np.zeros(3), np.zeros(3), np.ones(3), np.ones(3), None)
-    assert pool.expected == 0 and np.all(pool.claims([-2.0, 0.0]) == 0)
+    assert pool.expected == 0
+    assert np.all(pool.claims([-2.0, 0.0]) == 0)

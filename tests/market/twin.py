@@ -26,7 +26,7 @@ def credit_limit(a, b, cost, f, keep, kappa, top, ceiling, p):
 
 
 def offer(a, b, cost, f, keep, kappa, top, lend, p, inv_width):
-    line, room = credit_limit(a, b, cost, f, keep, kappa, top, lend["rate_ceiling"], p)
+    line, _room = credit_limit(a, b, cost, f, keep, kappa, top, lend["rate_ceiling"], p)
     c_at = cost + f / line
     # the room in units of cost is the room in loss times the PD at the best rate where the room is greatest
     small = min(p["lgd_collateral"] * kappa / (p["lgd_unsecured"] - p["lgd_floor"]), top)

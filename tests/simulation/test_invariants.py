@@ -60,7 +60,8 @@ def test_compensation_of_nothing_means_exactly_no_impact(base, firms, nothing):
 
 
 @pytest.mark.parametrize(
-    "nothing", [{"special_fund.budget": 0.0}, {"special_fund.interest_subsidy": 0.0, "special_fund.grant_share": 0.0}]
+    "nothing",
+    [{"special_fund.budget": 0.0}, {"special_fund.interest_subsidy": 0.0, "special_fund.grant_share": 0.0}],
 )
 def test_special_fund_of_nothing_means_exactly_no_impact(base, firms, nothing):
     only = {"risk_compensation.active": False, "credit_incentive.active": False}
@@ -86,7 +87,9 @@ def test_incentive_of_nothing_means_exactly_no_impact(base, firms, nothing):
     budget=st.floats(0.1, 100),
     reward_cap=st.floats(0.05, 20),
 )
-def test_no_budget_is_exceeded_and_the_fund_pays_no_more_than_it_holds(base, firms, share, fund, cap, budget, reward_cap):
+def test_no_budget_is_exceeded_and_the_fund_pays_no_more_than_it_holds(
+    base, firms, share, fund, cap, budget, reward_cap
+):
     p = base.replace(
         {
             "risk_compensation.loss_share": share,
@@ -113,10 +116,13 @@ def test_no_budget_is_exceeded_and_the_fund_pays_no_more_than_it_holds(base, fir
 def test_losses_are_borne_in_full_by_lender_and_fund(base, firms, share, fund):
     p = base.replace({"risk_compensation.loss_share": share, "risk_compensation.fund": fund})
     market = Market(firms, p)
-    lev = Levers(cover=share, enrol=1.0, credibility=0.8, kept=0.9, fee=0.002, paperwork=0.001, cover_limit=3.0)
+    lev = Levers(
+        cover=share, enrol=1.0, credibility=0.8, kept=0.9, fee=0.002, paperwork=0.001, cover_limit=3.0
+    )
     credit = market.run(market.initial, Conditions(0.016, 0.015), lev)
     promised, losses = credit["claim"], credit["bank_loss"] + credit["micro_loss"]
-    assert np.all(promised >= 0) and np.all(promised <= share * losses * (1 + 1e-12))
+    assert np.all(promised >= 0)
+    assert np.all(promised <= share * losses * (1 + 1e-12))
     # the fund's part is the promised share of the loss on covered loans, never of others
     covered = credit["covered_loan"] > 0
     assert np.all(promised[~covered] == 0)
@@ -135,13 +141,19 @@ def test_additional_lending_is_the_sum_of_its_parts(base, firms):
 @few
 @given(low=st.floats(0.0, 0.8), more=st.floats(0.01, 0.15))
 def test_cover_raises_every_line_and_lowers_every_rate(base, firms, low, more):
-    p = base.replace({"market.monitoring": 0.0, "firms.smallest_offer_spread": 0.1, "firms.demand_semi_elasticity": 0.0})
+    p = base.replace(
+        {"market.monitoring": 0.0, "firms.smallest_offer_spread": 0.1, "firms.demand_semi_elasticity": 0.0}
+    )
     p = p.replace({"market.pass_through": 1.0})
     market = Market(firms, p)
 
     def outcome(share):
         credit = market.run(market.initial, Conditions(0.015, 0.015), Levers(cover=share, enrol=1.0))
-        return credit["bank_loan"], credit["bank_interest"] / np.maximum(credit["bank_loan"], 1e-300), credit["bank_served"]
+        return (
+            credit["bank_loan"],
+            credit["bank_interest"] / np.maximum(credit["bank_loan"], 1e-300),
+            credit["bank_served"],
+        )
 
     (loan, _, served), (loan_more, _, served_more) = outcome(low), outcome(low + more)
     assert np.all(loan_more >= loan - 1e-12 * market.initial.need)
@@ -151,10 +163,14 @@ def test_cover_raises_every_line_and_lowers_every_rate(base, firms, low, more):
 @few
 @given(share=st.floats(0.05, 0.9))
 def test_where_a_firm_is_served_in_full_cover_lowers_its_rate(base, firms, share):
-    p = base.replace({"market.monitoring": 0.0, "firms.demand_semi_elasticity": 0.0, "market.pass_through": 1.0})
+    p = base.replace(
+        {"market.monitoring": 0.0, "firms.demand_semi_elasticity": 0.0, "market.pass_through": 1.0}
+    )
     market = Market(firms, p)
     conditions = Conditions(0.015, 0.015)
-    without, with_ = (market.run(market.initial, conditions, Levers(cover=c, enrol=1.0)) for c in (0.0, share))
+    without, with_ = (
+        market.run(market.initial, conditions, Levers(cover=c, enrol=1.0)) for c in (0.0, share)
+    )
     full = (without["bank_loan"] == with_["bank_loan"]) & (without["bank_served"] == 1)
     assert full.any()
     assert np.all(with_["bank_interest"][full] <= without["bank_interest"][full] * (1 + 1e-12))
@@ -165,7 +181,10 @@ def test_precision_lowers_the_rate_of_good_firms(base, firms):
     conditions = Conditions(0.015, 0.015)
     before, after = (market.run(market.initial, conditions, Levers(precision=x)) for x in (0.0, 0.3))
     good = market.quality < np.quantile(market.quality, 0.1)
-    rate = [float((c["bank_interest"] * good * c.mass).sum() / (c["bank_loan"] * good * c.mass).sum()) for c in (before, after)]
+    rate = [
+        float((c["bank_interest"] * good * c.mass).sum() / (c["bank_loan"] * good * c.mass).sum())
+        for c in (before, after)
+    ]
     assert rate[1] < rate[0]
 
 
@@ -174,7 +193,10 @@ def test_precision_lowers_the_rate_of_good_firms(base, firms):
 def test_a_reward_raises_lending(base, firms, reward):
     market = Market(firms, base)
     conditions = Conditions(0.015, 0.015)
-    lending = [market.run(market.initial, conditions, Levers(bank_reward=r)).total("bank_loan") for r in (0.0, reward)]
+    lending = [
+        market.run(market.initial, conditions, Levers(bank_reward=r)).total("bank_loan")
+        for r in (0.0, reward)
+    ]
     assert lending[1] > lending[0]
 
 
@@ -195,7 +217,11 @@ def test_a_higher_fixed_cost_lowers_micro_lending(base, firms):
 @given(share=st.floats(0.3, 0.9), thin=st.floats(0.1, 2.0))
 def test_lending_rises_with_the_fund(base, firms, share, thin):
     only = {"special_fund.active": False, "credit_incentive.active": False, "horizon.years": 1}
-    only |= {"market.monitoring": 0.0, "risk_compensation.loss_share": share, "risk_compensation.leverage": 50.0}
+    only |= {
+        "market.monitoring": 0.0,
+        "risk_compensation.loss_share": share,
+        "risk_compensation.leverage": 50.0,
+    }
     only |= {"risk_compensation.appropriation": 0.0, "market.funding_slope": 0.0}
     totals = []
     for fund in (0.0, thin, 4000.0):
@@ -233,7 +259,9 @@ def test_splitting_every_firm_changes_nothing(base, firms):
         total_a, total_b = a.sum(axis=2), b.sum(axis=2)
         # the unknowns of a year are solved to 1e-9, so that is what totals with a policy can agree to
         assert np.allclose(total_a, total_b, rtol=1e-8, atol=1e-9)
-    assert np.allclose(one.counterfactual[0].sum(axis=1), other.counterfactual[0].sum(axis=1), rtol=1e-12, atol=0)
+    assert np.allclose(
+        one.counterfactual[0].sum(axis=1), other.counterfactual[0].sum(axis=1), rtol=1e-12, atol=0
+    )
 
 
 # 9 ------------------------------------------------------------------------------------------------------------
@@ -272,5 +300,6 @@ def test_unknowns_settle_to_one_in_a_billion(base, firms):
 
 def test_outputs_are_finite(base, firms):
     result = simulate(firms, base)
-    assert np.isfinite(result.policy).all() and np.isfinite(result.counterfactual).all()
+    assert np.isfinite(result.policy).all()
+    assert np.isfinite(result.counterfactual).all()
     assert len(OUTPUTS) == 22

@@ -22,7 +22,7 @@ from sme_analysis.regulation import INDUSTRIES, SIZE_CLASSES, THRESHOLDS
 from sme_analysis.scenario.paths import project_root
 
 Array = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.integer[Any]]
 CLASSES = SIZE_CLASSES[:3]
 INDICATORS = ("employees", "revenue", "assets")
 
@@ -189,7 +189,7 @@ def _ages(u: Array) -> Array:
 
 
 def quality_mean(mean_pd: float, spread: float) -> float:
-    """abar with E Lambda(a) = mean PD for a ~ N(abar, spread^2), by Gauss-Hermite quadrature and Newton's method."""
+    """Mean abar with E Lambda(a) = mean PD for a ~ N(abar, spread^2), by Gauss-Hermite quadrature and Newton's method."""
     x, w = np.polynomial.hermite_e.hermegauss(64)
     w = w / w.sum()
     a = float(np.log(mean_pd / (1 - mean_pd)))
@@ -215,8 +215,8 @@ def synthetic_firms(parameters: Mapping[str, Any]) -> pd.DataFrame:
     """
     p = parameters
     groups = strata(p)
-    emphasis = groups["size_class"].map({"micro": 1.0, "small": 4.0, "medium": 12.0}).to_numpy(dtype=float)
-    rows = allocate(groups["entities"].to_numpy(), emphasis, int(p["simulation.firms"]))
+    emphasis = np.select([groups["size_class"] == name for name in CLASSES], [1.0, 4.0, 12.0])
+    rows = allocate(groups["entities"].to_numpy(dtype=np.float64), emphasis, int(p["simulation.firms"]))
     stratum = np.repeat(np.arange(len(groups)), rows)
     draws = _Draws(int(p["simulation.seed"]), stratum)
     legal = (
@@ -250,9 +250,9 @@ def synthetic_firms(parameters: Mapping[str, Any]) -> pd.DataFrame:
     columns: dict[str, Any] = {
         "firm_id": np.arange(len(stratum), dtype=np.int64),
         "weight": weight,
-        "legal_form": pd.Categorical.from_codes(legal, categories=list(LEGAL_FORMS)),
-        "industry": pd.Categorical.from_codes(industry, categories=list(INDUSTRIES)),
-        "size_class": pd.Categorical.from_codes(size, categories=list(CLASSES)),
+        "legal_form": pd.Categorical.from_codes(legal, categories=pd.Index(LEGAL_FORMS)),
+        "industry": pd.Categorical.from_codes(industry, categories=pd.Index(INDUSTRIES)),
+        "size_class": pd.Categorical.from_codes(size, categories=pd.Index(CLASSES)),
         **measured,
         "age": _ages(draws.uniform("age")),
     }

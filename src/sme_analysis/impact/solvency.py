@@ -117,7 +117,12 @@ class _Portfolio:
     """The covered portfolio of one year as a function of the fund's credibility."""
 
     def __init__(self, simulation: Simulation, t: int) -> None:
-        p, year, market, firms = simulation.parameters, simulation.years[t], simulation.market, simulation.firms
+        p, year, market, firms = (
+            simulation.parameters,
+            simulation.years[t],
+            simulation.market,
+            simulation.firms,
+        )
         session = RiskCompensation(firms, p).open(Year(t, year.share, year.state, np.zeros(1)), Fund(1e12))
         self.leverage = p["risk_compensation.leverage"]
         cof0 = p["market.funding_cost"]
@@ -144,7 +149,7 @@ class _Portfolio:
         return scale
 
     def credibility(self, available: Array, cap: float) -> Array:
-        """phi on each path: the fixed point of phi = E min(C, payable)/E C, found on a grid of funds and interpolated."""
+        """Credibility phi on each path: fixed point of phi = E min(C, payable)/E C, on a grid of funds, interpolated."""
         knots = np.unique(np.quantile(available, np.linspace(0, 1, 41)))
         values = np.array([self._solve(float(a), cap) for a in knots])
         found: Array = np.interp(available, knots, values)

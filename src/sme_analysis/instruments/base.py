@@ -23,7 +23,8 @@ class Year:
     Attributes
     ----------
     index : 0 for the first policy year; `share` : part of the year in which the policy is in force (0..1]
-    state : weights, needs and revenues of the firms; `lending_before` : weighted bank lending by firm in the year before the policy, CNY million
+    state : weights, needs and revenues of the firms
+    lending_before : weighted bank lending by firm in the year before the policy, CNY million
     z : realised macro state of the year, or None on the expected path
     """
 

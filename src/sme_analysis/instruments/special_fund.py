@@ -54,7 +54,9 @@ class SpecialFundYear:
         grant_budget = budget * p["grant_share"]
         price = p["grant_size"] * year.state.weight
         self.granted = (
-            queue.enrolled(queue.close_at(price[queue.rows], grant_budget)) if grant_budget > 0 else np.zeros_like(need)
+            queue.enrolled(queue.close_at(price[queue.rows], grant_budget))
+            if grant_budget > 0
+            else np.zeros_like(need)
         )
         self.grant = p["grant_size"] * self.granted
         self.safer = -p["grant_quality_effect"] * self.grant / need

@@ -43,7 +43,7 @@ def _power_of_two(shifted: Any) -> Any:
 @overload(_power_of_two)
 def _power_of_two_compiled(shifted: Any) -> Any:
     def implementation(shifted: Any) -> Any:
-        return _scale_bits(shifted)
+        return _scale_bits(shifted)  # type: ignore[call-arg]
 
     return implementation
 
@@ -57,14 +57,14 @@ def _fma_bits(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 def fma(a: float, b: float, c: float) -> float:
-    """a b + c, rounded once when compiled: half the instructions, and the same bytes on every machine."""
+    """A b + c, rounded once when compiled: half the instructions, and the same bytes on every machine."""
     return a * b + c
 
 
 @overload(fma)
 def _fma_compiled(a: Any, b: Any, c: Any) -> Any:
     def implementation(a: Any, b: Any, c: Any) -> Any:
-        return _fma_bits(a, b, c)
+        return _fma_bits(a, b, c)  # type: ignore[call-arg]
 
     return implementation
 
@@ -90,7 +90,8 @@ def exp(x: float) -> float:
     p = fma(p, f, 0.5000000000000019)
     p = fma(p, f, 1.0)
     p = fma(p, f, 1.0)
-    return p * _power_of_two(shifted)
+    value: float = p * _power_of_two(shifted)
+    return value
 
 
 @_scalar
@@ -123,12 +124,12 @@ def lambert_w0(y: float) -> float:
     w = fma(w, t, 0.016355445599242707)
     w = fma(w, t, -0.07580130831485446)
     w = fma(w, t, 0.4824982773201259)
-    w = fma(w, t, -0.4198686009740229)
-    return w
+    return fma(w, t, -0.4198686009740229)
 
 
 @_scalar
 def clip01(x: float) -> float:
+    """The nearest value in [0, 1]."""
     x = x if x > 0.0 else 0.0
     return x if x < 1.0 else 1.0
 

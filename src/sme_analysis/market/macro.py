@@ -116,7 +116,7 @@ class ClaimPool:
         return value
 
     def credibility(self, payable: float, z: Array) -> float:
-        """phi = E min(C(z), payable) / E C(z): the share of promised claims that can be paid, where it is needed."""
+        """Phi = E min(C(z), payable) / E C(z): the share of promised claims that can be paid, where it is needed."""
         claims = self.claims(z)
         total = float(claims.sum())
         if total <= 0:

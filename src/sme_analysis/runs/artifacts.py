@@ -97,21 +97,23 @@ def status(outcome: Outcome) -> str:
     return "good" if outcome.good else "failed"
 
 
-def write_artifacts(folder: Path, scenario: Scenario, outcomes: Sequence[Outcome]) -> None:
+def write_artifacts(folder: Path, content: Mapping[str, Any], outcomes: Sequence[Outcome]) -> None:
     """Write `results.json`, `tables/` and `figures/`.
 
     Parameters
     ----------
     folder : Path
         The run's.
-    scenario : Scenario
-        What was asked.
+    content : mapping
+        From `results_content`.
     outcomes : sequence of Outcome
         Those of failed notebooks bring nothing.
     """
-    write_json(folder / RESULTS, results_content(scenario, outcomes))
+    write_json(folder / RESULTS, content)
     good = [(outcome.notebook, result) for outcome in outcomes if outcome.good for result in outcome.results]
-    numbers = [{"notebook": notebook, **result.record} for notebook, result in good if result.kind == "number"]
+    numbers = [
+        {"notebook": notebook, **result.record} for notebook, result in good if result.kind == "number"
+    ]
     columns = ["notebook", "name", "label", "value", "unit", "text", "note"]
     _write_table(folder / "tables" / "numbers", pd.DataFrame(numbers).reindex(columns=columns))
     described: list[dict[str, Any]] = []

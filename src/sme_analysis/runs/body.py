@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import re
 from dataclasses import dataclass, field
 from html import escape, unescape
@@ -185,18 +186,17 @@ def phrase(markdown: str) -> str:
 @functools.cache
 def code_styles() -> str:
     """Return the colours of code, for light screens and for dark ones."""
-    from pygments.formatters import HtmlFormatter
-
-    light = HtmlFormatter(style="xcode").get_style_defs(".highlight")
-    dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
+    formatter = importlib.import_module("pygments.formatters").HtmlFormatter
+    light = formatter(style="xcode").get_style_defs(".highlight")
+    dark = formatter(style="github-dark").get_style_defs(".highlight")
     return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}"
 
 
 @functools.cache
 def _exporter() -> Any:
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(raw_template=_TEMPLATE, template_name="basic")
+    exporter = importlib.import_module("nbconvert").HTMLExporter(
+        raw_template=_TEMPLATE, template_name="basic"
+    )
     exporter.exclude_input_prompt = True
     exporter.exclude_output_prompt = True
     exporter.exclude_anchor_links = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from sme_analysis.runs.identity import identify
 from sme_analysis.runs.plan import make_plan
-from sme_analysis.runs.store import RESULTS, verified
+from sme_analysis.runs.store import read_results, verified
 from sme_analysis.scenario import Scenario, load_scenario
 
 Key = tuple[str, str]
@@ -88,7 +87,7 @@ def compare(
     folder = root / identity.folder
     if verified(folder, identity.fingerprint) is None:
         return None
-    before = _measures(json.loads((folder / RESULTS).read_text(encoding="utf-8")))
+    before = _measures(read_results(folder))
     after = _measures(content)
     if not after:
         return None

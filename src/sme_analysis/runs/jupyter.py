@@ -99,7 +99,7 @@ class OwnKernel(AsyncKernelManager):
         self._log_file = self._log_path.open("wb")
         await super()._async_start_kernel(**kwargs, stdout=self._log_file, stderr=self._log_file)
 
-    start_kernel = _async_start_kernel  # type: ignore[assignment]
+    start_kernel = _async_start_kernel
 
     def kill(self) -> None:
         """End the kernel and what it started, at once; may be called from any thread, at any time."""

@@ -120,15 +120,15 @@ def _result_fault(content: Any, fingerprint: str) -> str:
     for start in started:
         if start.get("fingerprint") != fingerprint:
             return (
-                f"it computed other parameters ({start.get('fingerprint')}) than it was given ({fingerprint}); "
-                "did a scenario file change during the run?"
+                f"it computed the parameters {start.get('fingerprint')} instead of those it was given, "
+                f"{fingerprint}; did a scenario file change during the run?"
             )
     results = results_of(content)
     if not results:
         return "it recorded no result"
-    names = [result.record.get("name") for result in results]
+    names = [str(result.record.get("name")) for result in results]
     for name in names:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name):
             return f"the result name {name!r} is not made of letters, digits and underscores"
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

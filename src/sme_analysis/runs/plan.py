@@ -171,9 +171,10 @@ def parameter_problems(notebook: Notebook) -> list[Problem]:
     problems = []
     for name, kind in _REQUIRED.items():
         if name not in declared:
-            hint = nearest(name, tuple(declared))
             given = "no such parameter in the cell tagged parameters"
-            problems.append(Problem(f"{where}, {name}", given, f"{name}: {kind} = …", hint))
+            problems.append(
+                Problem(f"{where}, {name}", given, f"{name}: {kind} = …", nearest(name, tuple(declared)))
+            )
         elif declared[name] != kind:
             given = f"of kind {declared[name]}"
             problems.append(Problem(f"{where}, {name}", given, f"{name}: {kind} = …"))

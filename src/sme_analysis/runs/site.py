@@ -16,7 +16,7 @@ from markupsafe import Markup
 from sme_analysis.runs.artifacts import write_bytes
 from sme_analysis.runs.body import Body, body_of, code_styles, phrase
 from sme_analysis.runs.compare import Comparison
-from sme_analysis.runs.outcome import Outcome, Result
+from sme_analysis.runs.outcome import Outcome
 from sme_analysis.runs.plan import BRIEF
 from sme_analysis.runs.store import INDEX, MANIFEST, RESULTS
 from sme_analysis.scenario import Scenario, changes_table, describe
@@ -78,7 +78,7 @@ def checked(outcome: Outcome) -> Page:
 
 
 def headlines(
-    scenario: Scenario, outcomes: Sequence[Outcome], comparison: Comparison | None = None
+    scenario: Scenario, content: Mapping[str, Any], comparison: Comparison | None = None
 ) -> list[Headline]:
     """Return every recorded number in reading order, those of the brief first.
 
@@ -86,8 +86,8 @@ def headlines(
     ----------
     scenario : Scenario
         Whose catalogue says what is confirmed.
-    outcomes : sequence of Outcome
-        In reading order.
+    content : mapping
+        From `artifacts.results_content`, or read back from a run.
     comparison : Comparison, optional
         With the numbers before.
 
@@ -98,11 +98,9 @@ def headlines(
     """
     before = comparison.numbers if comparison else {}
     return [
-        _headline(scenario, outcome.notebook, result, before.get((outcome.notebook, result.name), ""))
-        for outcome in outcomes
-        if outcome.good
-        for result in outcome.results
-        if result.kind == "number"
+        _headline(scenario, record, before.get((record["notebook"], record["name"]), ""))
+        for record in content["results"]
+        if record["kind"] == "number"
     ]
 
 
@@ -115,6 +113,7 @@ def write_site(
     folder: Path,
     scenario: Scenario,
     pages: Sequence[Page],
+    content: Mapping[str, Any],
     manifest: Mapping[str, Any],
     comparison: Comparison | None,
     command: Sequence[str],
@@ -129,6 +128,8 @@ def write_site(
         What was asked.
     pages : sequence of Page
         In reading order.
+    content : mapping
+        From `artifacts.results_content`.
     manifest : mapping
         From `artifacts.manifest_content`.
     comparison : Comparison or None
@@ -136,8 +137,7 @@ def write_site(
     command : sequence of str
         Which makes this run again.
     """
-    outcomes = [page.outcome for page in pages]
-    rows = headlines(scenario, outcomes, comparison)
+    rows = headlines(scenario, content, comparison)
     shared = {
         "scenario": scenario,
         "manifest": manifest,
@@ -154,8 +154,8 @@ def write_site(
     index = {
         "headlines": lead,
         "others": rows[len(lead) :],
-        "answers": _sentences(outcomes, "answer", BRIEF),
-        "silent": _sentences(outcomes, "no_effect"),
+        "answers": _sentences(content, "answer", BRIEF),
+        "silent": _sentences(content, "no_effect"),
         "verdict": comparison.verdict if comparison else "",
         "base": comparison.base if comparison else "",
         "downloads": _downloads(folder),
@@ -175,14 +175,13 @@ def write_site(
         write_bytes(folder / page.address, html.encode())
 
 
-def _headline(scenario: Scenario, notebook: str, result: Result, before: str) -> Headline:
-    record = result.record
+def _headline(scenario: Scenario, record: Mapping[str, Any], before: str) -> Headline:
     catalogue = scenario.parameters.catalogue
     inputs = [key for key in record.get("rests_on") or () if key in catalogue]
     text = record.get("text") or show(record.get("value"), str(record.get("unit", "number")))
     return Headline(
-        notebook=notebook,
-        label=str(record.get("label") or result.name),
+        notebook=record["notebook"],
+        label=str(record.get("label") or record["name"]),
         text=str(text),
         note=str(record.get("note") or ""),
         before=before,
@@ -191,14 +190,12 @@ def _headline(scenario: Scenario, notebook: str, result: Result, before: str) ->
     )
 
 
-def _sentences(outcomes: Sequence[Outcome], name: str, notebook: str = "") -> list[Markup]:
+def _sentences(content: Mapping[str, Any], name: str, notebook: str = "") -> list[Markup]:
     """Return the sentences of a name, from one notebook or from all."""
     found = [
-        result.record.get("text") or result.record.get("value") or ""
-        for outcome in outcomes
-        if outcome.good and notebook in {"", outcome.notebook}
-        for result in outcome.results
-        if result.kind == "sentence" and result.name == name
+        record.get("text") or record.get("value") or ""
+        for record in content["results"]
+        if record["kind"] == "sentence" and record["name"] == name and notebook in {"", record["notebook"]}
     ]
     return [Markup(phrase(str(text))) for text in dict.fromkeys(found) if text]
 

@@ -185,6 +185,12 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT else None
 
 
+def read_results(folder: Path) -> dict[str, Any]:
+    """Return the results of a run that was verified."""
+    content: dict[str, Any] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    return content
+
+
 def verified(folder: Path, fingerprint: str) -> dict[str, Any] | None:
     """Return the manifest of a good run with a fingerprint, if every file is as it was written.
 
@@ -228,7 +234,8 @@ def note_latest(folder: Path, manifest: Mapping[str, Any]) -> None:
     address = f"{quote(folder.name)}/{INDEX}"
     page = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="refresh" content="0; url={escape(address)}">\n<title>Latest run</title>\n</head>\n'
+        f'<meta http-equiv="refresh" content="0; url={escape(address)}">\n'
+        "<title>Latest run</title>\n</head>\n"
         f'<body><p><a href="{escape(address)}">Latest run: {escape(folder.name)}</a></p></body>\n</html>\n'
     )
     try:

@@ -223,8 +223,8 @@ def _read_cells(path: Path, where: str) -> tuple[pd.DataFrame, list[int]]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
-        hint = "in a spreadsheet choose the file type CSV UTF-8"
-        raise InputErrors([Problem(where, "bytes that are not UTF-8 text", "a CSV file", hint)]) from None
+        advice = "in a spreadsheet choose the file type CSV UTF-8"
+        raise InputErrors([Problem(where, "bytes that are not UTF-8 text", "a CSV file", advice)]) from None
     reader = csv.reader(io.StringIO(text, newline=""))
     header = next(reader, [])
     rows: list[list[str]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -46,7 +47,7 @@ class Equilibrium:
 
     @property
     def start(self) -> Start:
-        """This solution as a first guess for a like problem."""
+        """The solution as a first guess for a like problem."""
         return Start(self.funding_cost, self.unknowns, self.inverse)
 
 
@@ -79,7 +80,7 @@ def solve_year(
 
     def answer(v: Array) -> Array:
         nonlocal written
-        parts = tuple(v[a:b] for a, b in zip(cuts[:-1], cuts[1:], strict=True))
+        parts = tuple(v[a:b] for a, b in itertools.pairwise(cuts))
         levers = NO_LEVERS
         for instrument, unknowns in zip(opened, parts, strict=True):
             levers = instrument.levers(levers, unknowns)
@@ -127,7 +128,8 @@ def bracketed(answer: Callable[[Array], Array], start: Array, index: int) -> int
 
         def reduced(v: Array) -> Array:
             full = np.insert(v, index, value)
-            return answer(full)[others]
+            rest: Array = answer(full)[others]
+            return rest
 
         calls, _, settled = fixed_point(reduced, latest[others])
         full = np.insert(settled, index, value)

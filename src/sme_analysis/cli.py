@@ -1,0 +1,245 @@
+"""The command line: run, list, show, check."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from sme_analysis.errors import InputErrors, Problem, UserError
+
+if TYPE_CHECKING:  # loaded where they are used, so that help comes at once
+    import pandas as pd
+    from rich.console import Console
+    from rich.table import Table
+
+    from sme_analysis.runs.run import RunReport
+
+GOOD, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="sme-analysis",
+    help="Policy impact analysis of SME financing: run notebooks for a scenario and read the answer.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ScenarioArgument = Annotated[
+    str, typer.Argument(help="A name in parameters/scenarios, or the path of a YAML file.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter, such as bank.lgd=45%. Repeatable."),
+]
+
+
+@app.command()
+def run(
+    scenario: ScenarioArgument,
+    settings: SetOption = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The folder to fill, instead of one below runs/.")
+    ] = None,
+    notebook: Annotated[
+        list[str] | None, typer.Option(help="Run only this notebook. Repeatable; 03 names 03_…")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run although the same run is there.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that a notebook may take.")] = 600,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Notebooks that run at once.")] = 2,
+) -> None:
+    """Run the notebooks for a scenario and write a site of rendered notebooks."""
+    from sme_analysis.runs import run_scenario
+    from sme_analysis.runs.progress import showing
+
+    # A terminal that closes or a scheduler that ends the run is an interruption like any other.
+    for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
+        signal.signal(number, _interrupt)
+    with showing(_console(stderr=True)) as progress:
+        report = run_scenario(
+            scenario,
+            _changes(settings),
+            output=output,
+            notebooks=notebook or (),
+            force=force,
+            timeout=timeout,
+            workers=workers,
+            progress=progress,
+        )
+    _tell(report)
+    if not report.good:
+        raise typer.Exit(FAILED)
+
+
+@app.command("list")
+def list_() -> None:
+    """List scenarios, notebooks and instruments."""
+    from sme_analysis.runs import plan
+    from sme_analysis.scenario import load_catalogue, load_scenario, scenario_names
+    from sme_analysis.scenario.tables import articles_text
+
+    table = _table("Scenarios")
+    for heading in ("Name", "Title", "Extends"):
+        table.add_column(heading)
+    for name in scenario_names():
+        scenario = load_scenario(name)
+        table.add_row(name, scenario.title, scenario.parent.name if scenario.parent else "–")
+    _console().print(table)
+    table = _table("Notebooks, in reading order")
+    table.add_column("Name", no_wrap=True)
+    table.add_column("Title")
+    for name in plan.notebook_names():
+        table.add_row(name, plan.read_notebook(plan.notebooks_folder() / f"{name}.ipynb").title)
+    _console().print(table)
+    articles: dict[str, set[int]] = {}
+    for record in load_catalogue().values():
+        articles.setdefault(record.group, set()).update(record.article)
+    table = _table("Instruments")
+    table.add_column("Group of parameters", no_wrap=True)
+    table.add_column("Articles")
+    for group, numbers in articles.items():
+        if numbers:
+            table.add_row(group, articles_text(tuple(sorted(numbers))))
+    _console().print(table)
+
+
+@app.command()
+def show(
+    scenario: ScenarioArgument,
+    changes: Annotated[
+        bool, typer.Option("--changes", help="Only what differs from the parent scenario.")
+    ] = False,
+    settings: SetOption = None,
+) -> None:
+    """Show every parameter of a scenario with range, article, evidence and source."""
+    from sme_analysis.scenario import changes_table, describe, load_scenario
+
+    loaded = load_scenario(scenario, _changes(settings), origin="--set")
+    parent = loaded.parent.name if loaded.parent else "the catalogue's defaults"
+    _console().print(f"{loaded.title}\n{loaded.author} · {loaded.reference}", markup=False, highlight=False)
+    if changes:
+        moved = changes_table(loaded)
+        if moved.empty:
+            _console().print(f"Nothing differs from {parent}.", markup=False)
+        else:
+            _print_frame(moved, f"Changed against {parent}")
+        return
+    table = describe(loaded).drop(columns=["unit", "default"])
+    table["confirmed"] = table["confirmed"].map({True: "yes", False: "no"})
+    _print_frame(
+        table.rename(columns={"changed_from": "changed from", "review_by": "review by"}), "Parameters"
+    )
+
+
+@app.command()
+def check(
+    files: Annotated[list[str], typer.Argument(help="Scenario files, or names in parameters/scenarios.")],
+) -> None:
+    """Check scenario files and report every problem."""
+    from sme_analysis.scenario import check_files
+
+    problems = check_files(files)
+    if problems:
+        print(f"error: {InputErrors(problems)}", file=sys.stderr)
+        raise typer.Exit(FAILED)
+    count = len(files)
+    print(f"{count} scenario{'' if count == 1 else 's'} checked: no problem found")
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    try:
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted: nothing was left behind", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        sys.stderr.close()
+        sys.exit(GOOD)
+    raise AssertionError("typer leaves by itself")
+
+
+def _changes(settings: list[str] | None) -> dict[str, str]:
+    """Return key -> value of repeated --set options, and all that is wrong with them."""
+    changes: dict[str, str] = {}
+    problems: list[Problem] = []
+    for text in settings or ():
+        key, sign, value = (part.strip() for part in text.partition("="))
+        if not (key and sign and value):
+            example = "KEY=VALUE, such as risk_compensation.loss_share=60%"
+            problems.append(Problem("--set", f'"{text}"', example))
+        elif key in changes:
+            problems.append(Problem("--set", f"{key} twice", "every key once", "remove one of the two"))
+        else:
+            changes[key] = value
+    if problems:
+        raise InputErrors(problems)
+    return changes
+
+
+def _tell(report: RunReport) -> None:
+    """Print what a run found, or what failed, and where to read on."""
+    from sme_analysis.scenario.paths import readable
+
+    for failure in report.failures:
+        print(f"error: {failure.notebook}: {failure.error}", file=sys.stderr)
+        if failure.cell:
+            indented = "\n".join(f"    {line}" for line in failure.cell.splitlines())
+            print(f"  in the cell\n{indented}", file=sys.stderr)
+    if report.headlines:
+        base = any(row.before for row in report.headlines)
+        table = _table(report.manifest["scenario"]["title"])
+        table.add_column("Measure")
+        table.add_column("Result", justify="right", no_wrap=True)
+        if base:
+            table.add_column("Before", justify="right", no_wrap=True)
+        for row in report.headlines:
+            table.add_row(row.label, row.text, *([row.before or "–"] if base else []))
+        _console().print(table)
+    if report.verdict:
+        print(report.verdict)
+    index = readable(report.index)
+    if report.good:
+        made = "this run was made before and is unchanged; --force runs it again\n" if report.reused else ""
+        print(f"{made}{index}")
+    else:
+        print(f"the failed run is kept: {index}", file=sys.stderr)
+
+
+def _print_frame(data: pd.DataFrame, title: str) -> None:
+    table = _table(title)
+    for column in data.columns:
+        table.add_column(str(column), overflow="fold")
+    for row in data.astype(str).itertuples(index=False):
+        table.add_row(*row)
+    _console().print(table)
+
+
+def _table(title: str) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    return Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE, pad_edge=False)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _console(stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    console = Console(stderr=stderr, markup=False, highlight=False)
+    # A file or a pipe has no width to fold a table to.
+    return (
+        console if console.is_terminal else Console(stderr=stderr, markup=False, highlight=False, width=200)
+    )
