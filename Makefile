@@ -38,7 +38,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "Installing the pinned packages ..."
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.lock
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@$(PY) -m compileall -qq -j 0 src "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" || true
+	@$(PY) -m compileall -qq -j 0 -x /tests/ src "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" || true
 	@touch $@
 
 run: $(STAMP) ## run the notebooks for SCENARIO (haixi-2020; ARGS="--set key=value") and print where the pages are

@@ -187,26 +187,25 @@ def _changes(settings: list[str] | None) -> dict[str, str]:
 
 def _tell(report: RunReport) -> None:
     """Print what a run found, or what failed, and where to read on."""
-    from sme_analysis.scenario.paths import readable
-
     for failure in report.failures:
         print(f"error: {failure.notebook}: {failure.error}", file=sys.stderr)
         if failure.cell:
             indented = "\n".join(f"    {line}" for line in failure.cell.splitlines())
             print(f"  in the cell\n{indented}", file=sys.stderr)
     if report.headlines:
-        base = any(row.before for row in report.headlines)
-        table = _table(report.manifest["scenario"]["title"])
+        print(f"\n{report.manifest['scenario']['title']}")
+        table = _table()
         table.add_column("Measure")
         table.add_column("Result", justify="right", no_wrap=True)
-        if base:
-            table.add_column("Before", justify="right", no_wrap=True)
+        if report.base:
+            table.add_column(report.base, justify="right", no_wrap=True)
         for row in report.headlines:
-            table.add_row(row.label, row.text, *([row.before or "–"] if base else []))
+            table.add_row(row.label, row.text, *([row.before or "–"] if report.base else []))
         _console().print(table)
     if report.verdict:
         print(report.verdict)
-    index = readable(report.index)
+    here = Path.cwd()
+    index = report.index.relative_to(here) if report.index.is_relative_to(here) else report.index
     if report.good:
         made = "this run was made before and is unchanged; --force runs it again\n" if report.reused else ""
         print(f"{made}{index}")
@@ -223,12 +222,13 @@ def _print_frame(data: pd.DataFrame, title: str) -> None:
     _console().print(table)
 
 
-def _table(title: str) -> Table:
+def _table(title: str = "") -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    return Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE, pad_edge=False)
+    heading = Text(title, style="bold", overflow="ignore", no_wrap=True) if title else None
+    return Table(title=heading, title_justify="left", box=box.SIMPLE, pad_edge=False)
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:

@@ -15,6 +15,7 @@ from sme_analysis.runs.outcome import ERROR_TAG
 from sme_analysis.runs.plan import PARAMETERS_TAG
 
 NO_ALT = "No description has been provided for this image"
+_ANCHOR_LINK = re.compile(r'<a class="anchor-link"[^>]*>.*?</a>', re.S)
 _LINK = re.compile(r'<a\b[^>]*?\bhref="((?:https?:)?//[^"]*)"[^>]*>(.*?)</a>', re.S | re.I)
 _ADDRESS = re.compile(r"^\s*(?:[a-z][a-z0-9+.-]*:)?//", re.I)
 _STYLE_ADDRESS = re.compile(r"url\(\s*['\"]?([^'\")]+)", re.I)
@@ -73,7 +74,7 @@ def body_of(content: Any) -> Body:
         would be loaded from elsewhere. Links to other hosts become their addresses as text.
     """
     html, _ = _exporter().from_notebook_node(_prepared(content))
-    html = _LINK.sub(_as_text, html)
+    html = _LINK.sub(_as_text, _ANCHOR_LINK.sub("", html))
     found = inspect_html(html)
     title = found.titles[0] if found.titles else ""
     html = re.sub(r"<h1\b[^>]*>.*?</h1>", "", html, count=1, flags=re.S)
@@ -122,7 +123,7 @@ class Inspection(HTMLParser):
         self._in_style = self._in_style and tag != "style"
         if self._heading is not None and tag == f"h{self._heading[0]}":
             level, anchor = self._heading
-            text = " ".join("".join(self._text).replace("¶", "").split())
+            text = " ".join("".join(self._text).split())
             if level == 1:
                 self.titles.append(text)
             elif anchor and text:
@@ -199,7 +200,6 @@ def _exporter() -> Any:
     )
     exporter.exclude_input_prompt = True
     exporter.exclude_output_prompt = True
-    exporter.exclude_anchor_links = True
     return exporter
 
 

@@ -96,6 +96,7 @@ def execute(
         If the run was interrupted; every kernel has ended by then.
     """
     papermill()  # once, before the threads
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="sme-analysis-", ignore_cleanup_errors=True) as scratch:
         batch = _Batch(plan, folder, Path(scratch), timeout, progress)
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="notebook") as pool:

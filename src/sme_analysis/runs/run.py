@@ -31,7 +31,8 @@ class Failure:
 class RunReport:
     """Where a run lies and what it says.
 
-    `reused` tells that it had been made before and was found unchanged.
+    `reused` tells that it had been made before and was found unchanged; `base` names the scenario that the
+    headlines' numbers before come from.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class RunReport:
     manifest: Mapping[str, Any]
     headlines: tuple[site.Headline, ...]
     verdict: str
+    base: str
     failures: tuple[Failure, ...]
 
     @property
@@ -149,7 +151,7 @@ def _finish(
         if not outcome.good
     ]
     rows = site.leading(site.headlines(scenario, content, comparison)) if good else []
-    return RunReport(settled, False, manifest, tuple(rows), _verdict(comparison), tuple(failures))
+    return RunReport(settled, False, manifest, tuple(rows), *_said(comparison), tuple(failures))
 
 
 def _reused(plan: Plan, place: store.Place, manifest: Mapping[str, Any], base: Scenario | None) -> RunReport:
@@ -158,7 +160,7 @@ def _reused(plan: Plan, place: store.Place, manifest: Mapping[str, Any], base: S
     names = [notebook.name for notebook in plan.notebooks]
     comparison = compare(store.runs_root(), base, names, content)
     rows = site.leading(site.headlines(plan.scenario, content, comparison))
-    return RunReport(place.target, True, manifest, tuple(rows), _verdict(comparison), ())
+    return RunReport(place.target, True, manifest, tuple(rows), *_said(comparison), ())
 
 
 def command(plan: Plan) -> list[str]:
@@ -184,8 +186,9 @@ def command(plan: Plan) -> list[str]:
     return words
 
 
-def _verdict(comparison: Comparison | None) -> str:
-    return comparison.verdict if comparison else ""
+def _said(comparison: Comparison | None) -> tuple[str, str]:
+    """Return the verdict and the base's name."""
+    return (comparison.verdict, comparison.base) if comparison else ("", "")
 
 
 def _now() -> dt.datetime:
