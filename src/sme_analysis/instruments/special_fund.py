@@ -64,7 +64,8 @@ class SpecialFundYear:
         self.mass = year.state.weight * fund.asks
         self.unknowns = np.ones(1)
         rows = self.queue.rows
-        self.full_rate = self.rate[rows] * self.mass[rows]  # public cost per unit borrowed
+        # public cost per unit borrowed; loans made before the policy was in force earn none
+        self.full_rate = self.rate[rows] * self.mass[rows] * year.share
         self.cost = self.full_rate * need[rows]
 
     def start_from(self, unknowns: Array) -> None:
@@ -87,14 +88,15 @@ class SpecialFundYear:
 
     def close(self, credit: Credit, unknowns: Array) -> Outcome:
         share = self.queue.enrolled(float(unknowns[0]))
-        subsidy = chunked_sum(self.rate * share * credit.loan * self.mass)
+        subsidised = self.year.share * share * credit.loan * self.mass
+        subsidy = chunked_sum(self.rate * subsidised)
         touched = np.where(self.rate > 0, share, 0.0)
-        touched = touched + (1 - touched) * self.granted
+        touched = self.year.share * (touched + (1 - touched) * self.granted)
         return Outcome(
             lines={"interest subsidies": subsidy, "grants": self.grants_paid},
             facts={
                 "subsidised firms": chunked_sum(share * self.mass),
-                "subsidised lending": chunked_sum(share * credit.loan * self.mass),
+                "subsidised lending": chunked_sum(subsidised),
                 "granted firms": chunked_sum(self.granted * self.year.state.weight),
                 "queue closes at": float(unknowns[0]),
             },
