@@ -31,6 +31,7 @@ UNSECURED, GAMMA, FLOOR, CEILING, COST, FIXED, INV_WIDTH = 0.75, 0.6, 0.15, 0.06
 
 @njit(error_model="numpy", nogil=True)
 def vector_offers(a, b, kappa, need, out):
+    """The offers as the kernel works them out."""
     for start in range(0, len(a), BLOCK):
         stop = min(start + BLOCK, len(a))
         for j in range(start, stop):
@@ -39,7 +40,17 @@ def vector_offers(a, b, kappa, need, out):
                 COST, FIXED / need[j], 1.0, GAMMA * kappa[j], 1.0, CEILING, odds, UNSECURED, FLOOR, INV_WIDTH
             )
             rate = rate_of(
-                a[j], b, 1.0 / b, COST, FIXED / need[j], 1.0, GAMMA * kappa[j], line, CEILING, UNSECURED, FLOOR
+                a[j],
+                b,
+                1.0 / b,
+                COST,
+                FIXED / need[j],
+                1.0,
+                GAMMA * kappa[j],
+                line,
+                CEILING,
+                UNSECURED,
+                FLOOR,
             )
             out[j] = rate * clip01(share)
 
@@ -75,12 +86,17 @@ def scalar_offers(a, b, kappa, need, out):
 
 
 def numpy_offers(a, b, kappa, need, out):
+    """The same offers by whole columns."""
     f, pledged = FIXED / need, GAMMA * kappa
     odds = np.exp(-a - b * CEILING)
     line = np.ones_like(a)
     for _ in range(3):
         bearable = (CEILING - COST - f / line) * odds - COST - f / line
-        line = np.where(bearable >= UNSECURED, 1.0, np.minimum(1.0, pledged / (UNSECURED - np.clip(bearable, FLOOR, 0.7499))))
+        line = np.where(
+            bearable >= UNSECURED,
+            1.0,
+            np.minimum(1.0, pledged / (UNSECURED - np.clip(bearable, FLOOR, 0.7499))),
+        )
     cost = COST + f / line
     loss = np.maximum(UNSECURED - pledged / line, FLOOR)
     x = np.maximum(-b * (loss + cost) * np.exp(a + b * cost), -1 / np.e)
@@ -90,6 +106,7 @@ def numpy_offers(a, b, kappa, need, out):
 
 
 def pandas_offers(a, b, kappa, need, out):
+    """The same offers row by row, as a first sketch would."""
     frame = pd.DataFrame({"a": a, "kappa": kappa, "need": need})
     one = np.empty(1)
 
@@ -101,6 +118,7 @@ def pandas_offers(a, b, kappa, need, out):
 
 
 def best_of(function, *args, repeat=5):
+    """Least and median seconds of some calls."""
     times = []
     for _ in range(repeat):
         start = time.perf_counter()
@@ -122,7 +140,11 @@ def main() -> None:
         market = Market(synthetic_firms(base.replace({"simulation.firms": n})), base)
         a, b = (np.ascontiguousarray(v) for v in market.plain["bank"])
         need, kappa, out = market.initial.need, market.collateral, np.empty(n)
-        for name, function in (("vector kernel", vector_offers), ("scalar numba", scalar_offers), ("NumPy/SciPy", numpy_offers)):
+        for name, function in (
+            ("vector kernel", vector_offers),
+            ("scalar numba", scalar_offers),
+            ("NumPy/SciPy", numpy_offers),
+        ):
             function(a, b[0], kappa, need, out)
             best, median = best_of(function, a, b[0], kappa, need, out)
             rows.append((n, name, n / best / 1e6, n / median / 1e6))
@@ -143,7 +165,8 @@ def main() -> None:
             run()
             best, median = best_of(run)
             solves = n * 2 * market.nodes.shape[1] * 2
-            print(f"  {n:>9,} firms, {threads} thread(s): {best:.4f} ({median:.4f}), {solves / best / 1e6:.0f} million offers a second")
+            rate = f"{solves / best / 1e6:.0f} million offers a second"
+            print(f"  {n:>9,} firms, {threads} thread(s): {best:.4f} ({median:.4f}), {rate}")
 
     print("\nscenario of 5 years with its counterfactual (warm): seconds, passes a year")
     for n in sizes:
@@ -157,7 +180,9 @@ def main() -> None:
             took = time.perf_counter() - start
             passes = [year.passes for year in result.years]
             print(f"  {n:>9,} firms, {threads} thread(s): {took:.3f}, passes {passes}")
-    print(f"\ninput rows {len(INPUTS)}; peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+    print(
+        f"\ninput rows {len(INPUTS)}; peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB"
+    )
 
 
 if __name__ == "__main__":

@@ -150,7 +150,10 @@ def test_no_compensation_fund_no_solvency(base):
 def test_response_sweeps_one_parameter(base):
     one = base.replace({"horizon.years": 1})
     table = response(
-        one, "risk_compensation.loss_share", [0.0, 0.6], lambda a: {"lending": effects(a.simulation)["lending"].iloc[0]}
+        one,
+        "risk_compensation.loss_share",
+        [0.0, 0.6],
+        lambda a: {"lending": effects(a.simulation)["lending"].iloc[0]},
     )
     assert list(table["risk_compensation.loss_share"]) == [0.0, 0.6]
     assert table["lending"].iloc[1] > table["lending"].iloc[0]

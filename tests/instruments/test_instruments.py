@@ -48,13 +48,16 @@ def test_expected_increment_by_hand_and_in_the_limit():
 def test_the_marginal_share_is_the_slope_of_the_increment(lending, base_, dispersion):
     step = 1e-4 * lending
     up, down = (expected_increment(lending + d, base_, dispersion)[0] for d in (step, -step))
-    assert expected_increment(lending, base_, dispersion)[1] == pytest.approx((up - down) / (2 * step), abs=1e-5)
+    assert expected_increment(lending, base_, dispersion)[1] == pytest.approx(
+        (up - down) / (2 * step), abs=1e-5
+    )
 
 
 def test_a_rolling_base_blunts_the_reward(base):
     only = {"special_fund.active": False, "risk_compensation.active": False}
     fixed, rolling = (
-        assess(base.replace({**only, "credit_incentive.base": kind})).simulation for kind in ("fixed", "rolling")
+        assess(base.replace({**only, "credit_incentive.base": kind})).simulation
+        for kind in ("fixed", "rolling")
     )
     shares = [s.years[1].outcomes["credit_incentive"].facts["marginal share"] for s in (fixed, rolling)]
     assert 0 < shares[1] < 0.2 * shares[0]
@@ -69,7 +72,9 @@ def test_eligibility_by_size_tag_and_legal_form(base):
     assert set(chosen["size_class"].astype(str)) == {"micro"}
     assert chosen["agri"].all()
     assert set(chosen["legal_form"].astype(str)) == {"enterprise"}
-    everyone = eligible(firms, {"eligible_sizes": ("micro", "small", "medium"), "individual_businesses": True})
+    everyone = eligible(
+        firms, {"eligible_sizes": ("micro", "small", "medium"), "individual_businesses": True}
+    )
     assert everyone.all()
 
 
@@ -85,14 +90,20 @@ def test_a_stop_rule_closes_new_cover_in_the_following_year(base):
 def test_a_broken_promise_is_priced_before_it_is_broken(base):
     only = {"special_fund.active": False, "credit_incentive.active": False, "horizon.years": 1}
     kept, doubted = (
-        effects(assess(base.replace({**only, "policy_credibility.kept": k})).simulation)["lending_change"].iloc[0]
+        effects(assess(base.replace({**only, "policy_credibility.kept": k})).simulation)[
+            "lending_change"
+        ].iloc[0]
         for k in (1.0, 0.4)
     )
     assert 0 <= doubted < kept
 
 
 def test_grants_go_round(base):
-    only = {"credit_incentive.active": False, "risk_compensation.active": False, "special_fund.grant_share": 1.0}
+    only = {
+        "credit_incentive.active": False,
+        "risk_compensation.active": False,
+        "special_fund.grant_share": 1.0,
+    }
     simulation = assess(base.replace(only)).simulation
     loans = [y.outcomes["special_fund"].loan > 0 for y in simulation.years]
     assert not np.array_equal(loans[0], loans[1])

@@ -24,6 +24,7 @@ from sme_analysis.market.closed_form import (
     loss_given_default,
     rate_of,
 )
+from sme_analysis.market.compiled import compiled
 
 BLOCK = 256  # firms worked on together: the scratch rows in use stay in the first- and second-level cache
 ROW = (
@@ -297,7 +298,7 @@ def _lender(
             _settle(buf, s, lend, nodes[q], False, weight)
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@compiled
 def credit_pass(
     inputs: Any, out: Any, first: int, last: int, s: Any, lend: Any, nodes: Any, inv_widths: Any, policy: bool
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,15 +91,13 @@ def fault(content: Any, fingerprint: str) -> str:
         Empty if the notebook is good.
     """
     about = content.metadata.get("papermill", {})
-    for place, cell in enumerate(_own_cells(content), start=1):
-        if cell.cell_type != "code":
-            continue
+    for place, cell in enumerate(code_cells(content), start=1):
         for output in cell.outputs:
             if output.output_type == "error":
                 return _error_text(place, output)
         status = cell.metadata.get("papermill", {}).get("status")
         if status != "completed" or (cell.source.strip() and cell.execution_count is None):
-            return f"cell {place} did not run to its end"
+            return f"code cell {place} did not run to its end"
     if about.get("exception"):
         return "it ended with an exception"
     if not about.get("end_time"):
@@ -107,10 +105,15 @@ def fault(content: Any, fingerprint: str) -> str:
     return _result_fault(content, fingerprint)
 
 
+def code_cells(content: Any) -> list[Any]:
+    """Return the code cells, papermill's with the parameters included; pages and errors count them from 1."""
+    return [cell for cell in content.cells if cell.cell_type == "code"]
+
+
 def failing_cell(content: Any) -> str:
     """Return the source of the cell that raised, or ""."""
-    for cell in _own_cells(content):
-        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+    for cell in code_cells(content):
+        if any(output.output_type == "error" for output in cell.outputs):
             return str(cell.source)
     return ""
 
@@ -139,12 +142,6 @@ def _result_fault(content: Any, fingerprint: str) -> str:
     return ""
 
 
-def _own_cells(content: Any) -> Sequence[Any]:
-    """Return the cells but those that papermill put in, so that a count is that of the file."""
-    tags = {ERROR_TAG, "injected-parameters"}
-    return [cell for cell in content.cells if not tags.intersection(cell.metadata.get("tags", []))]
-
-
 def _bundles(content: Any) -> Iterator[Mapping[str, Any]]:
     for cell in content.cells:
         for output in cell.get("outputs", []):
@@ -157,5 +154,5 @@ def _error_text(place: int, output: Mapping[str, Any]) -> str:
     text = _TERMINAL_COLOURS.sub("", str(output.get("evalue", ""))).strip()
     name = str(output.get("ename", "error"))
     if name == "SystemExit":
-        return f"cell {place} left the notebook by sys.exit({text}); what follows it never ran"
-    return f"cell {place}: {name}: {text}" if text else f"cell {place}: {name}"
+        return f"code cell {place} left the notebook by sys.exit({text}); what follows it never ran"
+    return f"code cell {place}: {name}: {text}" if text else f"code cell {place}: {name}"
