@@ -10,9 +10,9 @@ from sme_analysis.scenario import checks, load_scenario
 
 CASES: dict[Callable[..., list[checks.Clash]], dict[str, object]] = {
     checks.fail_if_lgd_floor_above_unsecured: {"market.lgd_floor": 0.6, "market.lgd_unsecured": 0.5},
-    checks.fail_if_funding_cost_above_ceiling: {"market.funding_cost": 0.06},
+    checks.fail_if_funding_cost_above_ceiling: {"market.funding_cost": 0.063},
     checks.fail_if_reference_rate_outside_the_market: {"market.reference_rate": 0.07},
-    checks.fail_if_equity_earns_less_than_debt: {"market.return_on_equity": 0.0174},
+    checks.fail_if_equity_earns_less_than_debt: {"market.return_on_equity": 0.0149},
     checks.fail_if_offer_threshold_leaves_the_unit_interval: {"firms.smallest_offer_spread": 0.3},
     checks.fail_if_exit_exceeds_one: {"firms.exit_default_slope": 0.97},
     checks.fail_if_subsidy_exceeds_the_interest: {"special_fund.interest_subsidy": 0.05},
@@ -41,7 +41,7 @@ def test_both_lenders_are_checked() -> None:
     values = {
         **load_scenario("haixi-2020").parameters,
         "micro_lender.rate_ceiling": 0.05,
-        "bank.rate_ceiling": 0.02,
+        "bank.rate_ceiling": 0.018,
     }
     assert len(checks.fail_if_funding_cost_above_ceiling(values)) == 2
 

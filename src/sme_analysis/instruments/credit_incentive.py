@@ -47,6 +47,7 @@ class CreditIncentive:
         self.ok = eligible(firms, {**self.p, "individual_businesses": True}).astype(float)
 
     def open(self, year: Year, memory: Any = None) -> CreditIncentiveYear:
+        """Open a year of the instrument."""
         return CreditIncentiveYear(self, year, memory)
 
 
@@ -86,9 +87,11 @@ class CreditIncentiveYear:
         return bool(self.incentive.p["lenders"] == "banks")
 
     def start_from(self, unknowns: Array) -> None:
+        """Take last year's solution as the first guess."""
         self.unknowns = unknowns
 
     def levers(self, levers: Levers, unknowns: Array) -> Levers:
+        """The levers after the instrument has moved its own."""
         p = self.incentive.p
         if p["reward"] <= 0 or p["annual_cap"] <= 0:
             return levers
@@ -102,9 +105,11 @@ class CreditIncentiveYear:
         return levers.with_("credit_incentive", **moved)
 
     def respond(self, credit: Credit, unknowns: Array) -> Array:
+        """The unknowns that the market's answer implies."""
         return np.array([self._reward(self._lending(credit))[1]])
 
     def close(self, credit: Credit, unknowns: Array) -> Outcome:
+        """Costs and per-firm results of the year."""
         lending = self._lending(credit)
         paid, _, increment = self._reward(lending)
         nothing = np.zeros(len(credit.need))

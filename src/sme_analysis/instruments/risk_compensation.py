@@ -50,6 +50,7 @@ class RiskCompensation:
         self.cover = self.p["loss_share"] * self.queue.admitted
 
     def open(self, year: Year, memory: Fund | None = None) -> RiskCompensationYear:
+        """Open a year of the instrument."""
         return RiskCompensationYear(self, year, memory or Fund(balance=self.p["fund"]))
 
 
@@ -67,10 +68,12 @@ class RiskCompensationYear:
         self.unknowns = np.array([1.0, 1.0]) if self.open else np.array([0.0, 0.0])
 
     def start_from(self, unknowns: Array) -> None:
+        """Take last year's solution as the first guess."""
         if self.open and unknowns[0] > 0:
             self.unknowns = unknowns
 
     def levers(self, levers: Levers, unknowns: Array) -> Levers:
+        """The levers after the instrument has moved its own."""
         if not self.open:
             return levers
         p = self.scheme.p
@@ -97,6 +100,7 @@ class RiskCompensationYear:
         )
 
     def respond(self, credit: Credit, unknowns: Array) -> Array:
+        """The unknowns that the market's answer implies."""
         if not self.open:
             return unknowns
         rows = self.scheme.queue.rows
@@ -107,6 +111,7 @@ class RiskCompensationYear:
         return np.array([self.pool(credit).credibility(self.payable, STATES), place])
 
     def close(self, credit: Credit, unknowns: Array) -> Outcome:
+        """Costs and per-firm results of the year."""
         p, year = self.scheme.p, self.year
         covered = credit.total("covered_loan")
         pool = self.pool(credit)

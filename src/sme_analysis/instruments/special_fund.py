@@ -32,6 +32,7 @@ class SpecialFund:
         self.asks = (firms["wants"] * firms["applies"]).to_numpy(dtype=float)
 
     def open(self, year: Year, memory: Any = None) -> SpecialFundYear:
+        """Open a year of the instrument."""
         return SpecialFundYear(self, year)
 
 
@@ -69,9 +70,11 @@ class SpecialFundYear:
         self.cost = self.full_rate * need[rows]
 
     def start_from(self, unknowns: Array) -> None:
+        """Take last year's solution as the first guess."""
         self.unknowns = unknowns
 
     def levers(self, levers: Levers, unknowns: Array) -> Levers:
+        """The levers after the instrument has moved its own."""
         subsidy = self.rate * self.queue.enrolled(float(unknowns[0])) * self.fund.kept
         moved: dict[str, Any] = {"subsidy": add(levers.subsidy, subsidy)}
         if self.grants_paid > 0:
@@ -80,6 +83,7 @@ class SpecialFundYear:
         return levers.with_("special_fund", **moved)
 
     def respond(self, credit: Credit, unknowns: Array) -> Array:
+        """The unknowns that the market's answer implies."""
         rows = self.queue.rows
         inside = float(unknowns[0]) * self.queue.places > self.queue.place
         # What a firm outside would cost is known from the pass in which it was last enrolled.
@@ -87,6 +91,7 @@ class SpecialFundYear:
         return np.array([self.queue.close_at(self.cost, self.subsidy_budget)])
 
     def close(self, credit: Credit, unknowns: Array) -> Outcome:
+        """Costs and per-firm results of the year."""
         share = self.queue.enrolled(float(unknowns[0]))
         subsidised = self.year.share * share * credit.loan * self.mass
         subsidy = chunked_sum(self.rate * subsidised)
