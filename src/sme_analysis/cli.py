@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:  # loaded where they are used, so that help comes at once
     from sme_analysis.runs.run import RunReport
 
 GOOD, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+# A terminal that closes and a scheduler that ends the run are interruptions like Ctrl-C.
+_INTERRUPTIONS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
 
 app = typer.Typer(
     name="sme-analysis",
@@ -35,7 +39,11 @@ ScenarioArgument = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter, such as bank.lgd=45%. Repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a parameter, such as risk_compensation.loss_share=60%. Repeatable.",
+    ),
 ]
 
 
@@ -57,20 +65,21 @@ def run(
     from sme_analysis.runs import run_scenario
     from sme_analysis.runs.progress import showing
 
-    # A terminal that closes or a scheduler that ends the run is an interruption like any other.
-    for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
-        signal.signal(number, _interrupt)
-    with showing(_console(stderr=True)) as progress:
-        report = run_scenario(
-            scenario,
-            _changes(settings),
-            output=output,
-            notebooks=notebook or (),
-            force=force,
-            timeout=timeout,
-            workers=workers,
-            progress=progress,
-        )
+    try:
+        with _interruptible(), showing(_console(stderr=True)) as progress:
+            report = run_scenario(
+                scenario,
+                _changes(settings),
+                output=output,
+                notebooks=notebook or (),
+                force=force,
+                timeout=timeout,
+                workers=workers,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        print("interrupted: the kernels have ended and nothing was left behind", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
     _tell(report)
     if not report.good:
         raise typer.Exit(FAILED)
@@ -129,11 +138,12 @@ def show(
         else:
             _print_frame(moved, f"Changed against {parent}")
         return
-    table = describe(loaded).drop(columns=["unit", "default"])
-    table["confirmed"] = table["confirmed"].map({True: "yes", False: "no"})
-    _print_frame(
-        table.rename(columns={"changed_from": "changed from", "review_by": "review by"}), "Parameters"
-    )
+    for row in describe(loaded).to_dict("records"):
+        was = f"  (was {row['changed_from']})" if row["changed_from"] else ""
+        grade = row["grade"] if row["confirmed"] else f"{row['grade']}, unconfirmed"
+        about = [row["unit"], f"range {row['range']}", f"article {row['article']}", grade]
+        print(f"\n{row['key']} = {row['value']}{was}\n    {row['label']}")
+        print(f"    {' · '.join(about)} · review by {row['review_by']}\n    {row['source']}")
 
 
 @app.command()
@@ -158,9 +168,6 @@ def main() -> NoReturn:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
-    except (KeyboardInterrupt, typer.Abort):
-        print("interrupted: nothing was left behind", file=sys.stderr)
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader, such as head, has seen enough
         sys.stderr.close()
         sys.exit(GOOD)
@@ -216,7 +223,7 @@ def _tell(report: RunReport) -> None:
 def _print_frame(data: pd.DataFrame, title: str) -> None:
     table = _table(title)
     for column in data.columns:
-        table.add_column(str(column), overflow="fold")
+        table.add_column(str(column), overflow="fold", no_wrap=column in {"key", "before", "after"})
     for row in data.astype(str).itertuples(index=False):
         table.add_row(*row)
     _console().print(table)
@@ -231,8 +238,24 @@ def _table(title: str = "") -> Table:
     return Table(title=heading, title_justify="left", box=box.SIMPLE, pad_edge=False)
 
 
-def _interrupt(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Take the first signal to end as an interruption, and let no other disturb the cleaning up."""
+    before = {number: signal.getsignal(number) for number in _INTERRUPTIONS}
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        for each in _INTERRUPTIONS:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _console(stderr: bool = False) -> Console:
