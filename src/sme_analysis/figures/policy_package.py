@@ -77,7 +77,12 @@ def composition_plot(data: pd.DataFrame) -> Figure:
     """A waterfall from programme lending to additional lending."""
     fig = style.new_figure(height=3.2)
     ax = fig.subplots()
-    colors = [style.PALETTE["neutral"], style.PALETTE["bad"], style.PALETTE["accent"], style.PALETTE["accent"]]
+    colors = [
+        style.PALETTE["neutral"],
+        style.PALETTE["bad"],
+        style.PALETTE["accent"],
+        style.PALETTE["accent"],
+    ]
     colors = [*colors, style.PALETTE["policy"]]
     places = range(len(data) - 1, -1, -1)
     starts, amounts = (data[name].astype(float).tolist() for name in ("start", "amount"))

@@ -9,9 +9,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sme_analysis.impact import Assessment, Solvency, assess, effects, fund_account, programme_table, response, solvency
+from sme_analysis.impact import (
+    Assessment,
+    Solvency,
+    assess,
+    effects,
+    fund_account,
+    programme_table,
+    response,
+    solvency,
+)
 from sme_analysis.report import figures, style
 from sme_analysis.scenario import Parameters
+from sme_analysis.simulation.measures import RISK_BANDS
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -51,8 +61,8 @@ def cover_response_plot(data: pd.DataFrame, chosen: float) -> Figure:
     panels = (
         ("additional_lending", "additional lending, CNY m"),
         ("covered_lending", "covered lending, CNY m"),
-        ("deadweight_share", "deadweight share of covered lending"),
-        ("covered_default_rate", "default rate of covered loans"),
+        ("deadweight_share", "deadweight share"),
+        ("covered_default_rate", "default rate, covered"),
     )
     idle = idle_until(data)
     for ax, (column, label) in zip(axes, panels, strict=True):
@@ -66,36 +76,46 @@ def cover_response_plot(data: pd.DataFrame, chosen: float) -> Figure:
         if idle > 0:
             figures.region(ax, 0.0, idle, "enrolment does not pay" if ax is axes[0] else "")
         ax.axvline(chosen, color=style.PALETTE["quiet"], linewidth=0.8, linestyle=":")
-    for ax in axes[2:]:
-        ax.set_xlabel("share of the lender's loss covered (dotted: this scenario)")
+    fig.supxlabel("share of the lender's loss covered (dotted: this scenario)", fontsize="medium")
     return fig
 
 
 def fund_fan_plot(paths: Solvency) -> Figure:
-    """Fan of the fund's balance, and of the credibility that lenders count on, by year."""
+    """Fan of the fund's balance by year; and, of all paths, how many have fallen short or have new cover closed."""
     data = paths.by_year()
     years = [int(y) for y in data["year"]]
     fig = style.new_figure(height=3.4)
     left, right = fig.subplots(1, 2)
-    for ax, name in ((left, "balance"), (right, "credibility")):
-        bands = [(data[f"{name}_{a}"].tolist(), data[f"{name}_{b}"].tolist()) for a, b in (("p05", "p95"), ("p25", "p75"))]
-        figures.fan(ax, years, bands)
-        ax.plot(years, data[f"{name}_p50"], color=style.PALETTE["policy"])
-        ax.set_xticks(years)
-        ax.set_xlabel("year")
+    bands = [
+        (data[f"balance_{a}"].tolist(), data[f"balance_{b}"].tolist())
+        for a, b in (("p05", "p95"), ("p25", "p75"))
+    ]
+    figures.fan(left, years, bands)
+    left.plot(years, data["balance_p50"], color=style.PALETTE["policy"])
     left.set_ylim(bottom=0)
     left.set_ylabel("balance at the end of the year, CNY m")
-    right.set_ylim(-0.03, 1.08)
-    right.set_ylabel("share of promises lenders count on")
+    shares = data.melt("year", ["suspended", "short_by_then"], var_name="what", value_name="share")
+    shares["year"] = shares["year"].astype(int)
+    names = {"suspended": "closed this year", "short_by_then": "short by then"}
+    colors = {"suspended": style.PALETTE["accent"], "short_by_then": style.PALETTE["bad"]}
+    figures.lines(right, shares, "year", "share", "what", colors=colors, names=names)
+    right.set_ylim(-0.02, max(0.3, 1.2 * float(shares["share"].max())))
+    right.set_ylabel("share of paths")
+    style.axis_percent(right.yaxis)
+    for ax in (left, right):
+        ax.set_xticks(years)
     return fig
 
 
 def who_gains_data(a: Assessment) -> pd.DataFrame:
     """Additional lending and borrowers of the first year by fifth of risk (safest first)."""
-    from sme_analysis.simulation.measures import RISK_BANDS
-
     table = effects(a.simulation, ["risk"])
-    first = table[table["year"] == a.simulation.labels[0]].set_index("risk").reindex(list(RISK_BANDS)).reset_index()
+    first = (
+        table[table["year"] == a.simulation.labels[0]]
+        .set_index("risk")
+        .reindex(list(RISK_BANDS))
+        .reset_index()
+    )
     return first[["risk", "lending_change", "borrowers_change", "rate_change", "access_without"]].rename(
         columns={
             "lending_change": "additional_lending",
@@ -126,7 +146,10 @@ def thin_fund_data(parameters: Parameters, scale: float) -> pd.DataFrame:
     loose = {"risk_compensation.leverage": 50.0, "risk_compensation.stop_rate": 1.0}
     frames = []
     for name, factor in (("sound fund", 1.0), ("thin fund", scale)):
-        money = {key: parameters[key] * factor for key in ("risk_compensation.fund", "risk_compensation.appropriation")}
+        money = {
+            key: parameters[key] * factor
+            for key in ("risk_compensation.fund", "risk_compensation.appropriation")
+        }
         a = assess(parameters.replace({**loose, **money}))
         account = fund_account(a.simulation)[["year", "credibility", "claims_promised", "claims_paid"]]
         lending = effects(a.simulation)["lending_change"].to_numpy()
@@ -151,7 +174,9 @@ def thin_fund_plot(data: pd.DataFrame) -> Figure:
     return fig
 
 
-def stop_rule_data(a: Assessment, rates: Sequence[float] = (0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15)) -> pd.DataFrame:
+def stop_rule_data(
+    a: Assessment, rates: Sequence[float] = (0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15)
+) -> pd.DataFrame:
     """Probability that the stop rule closes new cover within the horizon, by its threshold."""
     rows = []
     for rate in rates:

@@ -27,7 +27,7 @@ class Solvency:
     """Fund paths, arrays of shape (paths, years); money in CNY million.
 
     `balance` at the end of each year; `paid` claims; `short` where claims exceed what may be paid; `suspended` where the
-    stop rule kept new cover closed in the year; `credibility` that lenders counted on; `payout_quantiles` of the claims of the
+    stop rule kept new cover closed in the year; `credibility` that lenders counted on (NaN while closed); `payout_quantiles` of the claims of the
     expected path (95, 99, 99.9 %), exact from the one-factor model.
     """
 
@@ -57,7 +57,7 @@ class Solvency:
         for name, level in levels.items():
             frame[f"balance_{name}"] = np.percentile(self.balance, level, axis=0)  # type: ignore[assignment]
         for name, level in levels.items():
-            frame[f"credibility_{name}"] = np.percentile(self.credibility, level, axis=0)  # type: ignore[assignment]
+            frame[f"credibility_{name}"] = np.nanpercentile(self.credibility, level, axis=0)  # type: ignore[assignment]
         short = np.logical_or.accumulate(self.short, axis=1).mean(axis=0)
         return pd.DataFrame(frame).assign(short_by_then=short, suspended=self.suspended.mean(axis=0))
 
@@ -99,7 +99,7 @@ def solvency(simulation: Simulation, paths: int | None = None, seed: int | None 
         payable = r["annual_cap"] * available
         paid = np.minimum(claims, payable)
         for name, value in (("paid", paid), ("claims", claims), ("short", claims > payable * (1 + 1e-12)),
-                            ("suspended", closed.copy()), ("credibility", phi)):  # fmt: skip
+                            ("suspended", closed.copy()), ("credibility", np.where(closed, np.nan, phi))):  # fmt: skip
             columns[name].append(value)
         balance = (available - paid + r["fee"] * covered) * (1 + r["yield"])
         recoveries = r["recovery_share"] * paid

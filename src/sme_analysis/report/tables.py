@@ -254,7 +254,7 @@ _CAPTION_STYLE = "caption-side:top;text-align:left;font-weight:bold;white-space:
 
 def _alignment(column: Column) -> str:
     if column.numeric:
-        return ' class="number" style="text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap"'
+        return ' class="number" style="text-align:right;font-variant-numeric:tabular-nums"'
     return ' style="text-align:left"'
 
 
