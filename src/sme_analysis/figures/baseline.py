@@ -94,11 +94,9 @@ def rates_plot(data: pd.DataFrame) -> Figure:
     fig = style.new_figure(height=3.0)
     ax = fig.subplots()
     for k, (size, group) in enumerate(data.groupby("size_class", sort=False)):
-        ax.step(group["rate"] + 0.00125, group["share"], where="mid", color=style.SEQUENCE[k])
-        top = group.loc[group["share"].idxmax()]
-        style.label_line(
-            ax, float(top["rate"]) + 0.00125, float(top["share"]), str(size), color=style.SEQUENCE[k]
-        )
+        rate, share = (group[name].to_numpy(dtype=float) for name in ("rate", "share"))
+        ax.step(rate + 0.00125, share, where="mid", color=style.SEQUENCE[k], label=str(size))
+    ax.legend(frameon=False)
     style.axis_percent(ax.xaxis)
     style.axis_percent(ax.yaxis)
     ax.set_xlabel("rate paid")
@@ -113,7 +111,7 @@ def offer_data(a: Assessment) -> pd.DataFrame:
     b = float(a.market.plain["bank"][1][0])
     cost = p["market.funding_cost"] + p["bank.operating_cost"] + p["bank.margin"]
     loss = max(p["market.lgd_unsecured"] - p["market.lgd_collateral"] * 0.5, p["market.lgd_floor"])
-    rates = np.linspace(0.0, 0.5, 251)
+    rates = np.linspace(0.0, 0.4, 201)
     frames = []
     for pd_ in (0.01, 0.025, 0.06):
         intercept = np.log(pd_ / (1 - pd_)) - b * 0.04
@@ -129,9 +127,9 @@ def offer_plot(data: pd.DataFrame, ceiling: float) -> Figure:
     ax = fig.subplots()
     for k, (pd_, group) in enumerate(data.groupby("pd")):
         ax.plot(group["rate"], group["profit"], color=style.SEQUENCE[k])
-        last = group.iloc[int(0.8 * len(group))]
+        end = float(group["profit"].iloc[-1])
         style.label_line(
-            ax, float(last["rate"]), float(last["profit"]), f"PD {pd_:.1%} at 4 %", color=style.SEQUENCE[k]
+            ax, float(group["rate"].iloc[-1]), end, f"PD {pd_:.1%} at 4 %", color=style.SEQUENCE[k]
         )
     ax.axhline(0, color=style.PALETTE["ink"], linewidth=0.8)
     ax.axvline(ceiling, color=style.PALETTE["quiet"], linewidth=0.8, linestyle=":")

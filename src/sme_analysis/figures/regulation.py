@@ -40,6 +40,6 @@ def thresholds() -> pd.DataFrame:
 
 def examples() -> pd.DataFrame:
     """The example firms with the class that the thresholds give."""
-    names, industries, staff, revenue, assets = (list(column) for column in zip(*EXAMPLES, strict=True))
-    found = classify(industries, staff, revenue, assets)
-    return pd.DataFrame({"firm": names, "size_class": [SIZE_CLASSES[k] for k in found]})
+    frame = pd.DataFrame(list(EXAMPLES), columns=["firm", "industry", "employees", "revenue", "assets"])
+    found = classify(*(frame[name].to_numpy() for name in ("industry", "employees", "revenue", "assets")))
+    return pd.DataFrame({"firm": frame["firm"], "size_class": [SIZE_CLASSES[k] for k in found]})

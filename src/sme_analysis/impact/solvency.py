@@ -27,7 +27,8 @@ class Solvency:
     """Fund paths, arrays of shape (paths, years); money in CNY million.
 
     `balance` at the end of each year; `paid` claims; `short` where claims exceed what may be paid; `suspended` where the
-    stop rule kept new cover closed in the year; `credibility` that lenders counted on (NaN while closed); `payout_quantiles` of the claims of the
+    stop rule kept new cover closed in the year; `credibility` that lenders counted on (NaN while closed);
+    `payout_quantiles` of the claims of the
     expected path (95, 99, 99.9 %), exact from the one-factor model.
     """
 
