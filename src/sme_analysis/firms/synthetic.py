@@ -151,7 +151,7 @@ def _sizes(draws: _Draws, legal: Codes, industry: Codes, size: Codes) -> dict[st
     """
     n = len(size)
     used = np.zeros((3, n), dtype=bool)
-    low, high = np.empty((3, n)), np.empty((3, n))
+    low, high = np.ones((3, n)), np.ones((3, n))
     for i, name in enumerate(INDUSTRIES):
         here = industry == i
         for k, indicator in enumerate(INDICATORS):
