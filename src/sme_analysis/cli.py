@@ -105,15 +105,16 @@ def list_() -> None:
     for name in plan.notebook_names():
         table.add_row(name, plan.read_notebook(plan.notebooks_folder() / f"{name}.ipynb").title)
     _console().print(table)
-    articles: dict[str, set[int]] = {}
-    for record in load_catalogue().values():
-        articles.setdefault(record.group, set()).update(record.article)
+    catalogue = load_catalogue()
     table = _table("Instruments")
-    table.add_column("Group of parameters", no_wrap=True)
-    table.add_column("Articles")
-    for group, numbers in articles.items():
-        if numbers:
-            table.add_row(group, articles_text(tuple(sorted(numbers))))
+    table.add_column("Parameters", no_wrap=True)
+    table.add_column("Articles of the regulation")
+    # An instrument is what a scenario can switch off as a whole.
+    for group in [key.removesuffix(".active") for key in catalogue if key.endswith(".active")]:
+        articles = {
+            number for record in catalogue.values() if record.group == group for number in record.article
+        }
+        table.add_row(f"{group}.*", articles_text(tuple(sorted(articles))))
     _console().print(table)
 
 

@@ -143,7 +143,7 @@ def thin_fund_data(parameters: Parameters, scale: float) -> pd.DataFrame:
     -------
     DataFrame: fund (sound, thin), year, credibility, additional_lending, claims_promised, claims_paid
     """
-    loose = {"risk_compensation.leverage": 50.0, "risk_compensation.stop_rate": 1.0}
+    loose = {"risk_compensation.leverage": 200.0, "risk_compensation.stop_rate": 1.0}
     frames = []
     for name, factor in (("sound fund", 1.0), ("thin fund", scale)):
         money = {
