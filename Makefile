@@ -31,7 +31,7 @@ $(STAMP): requirements.lock pyproject.toml
 	        echo "Name one by: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
 	        exit 1; \
 	    fi; \
-	    echo "Making $(VENV) with $$("$$python" --version) (once, about a minute) ..."; \
+	    echo "Making $(VENV) with $$("$$python" --version) (once, a minute or two) ..."; \
 	    "$$python" -m venv "$(VENV)" || exit 1; \
 	fi
 	@$(PY) -c '$(NEW_ENOUGH)' || { echo "$(VENV) holds $$($(PY) --version), sme-analysis needs 3.11 or newer: make clean, then again." >&2; exit 1; }

@@ -6,7 +6,8 @@ import pytest
 
 from sme_analysis.errors import InputErrors
 from sme_analysis.firms import check_firms, synthetic_firms
-from sme_analysis.firms.synthetic import quality_mean
+from sme_analysis.firms.synthetic import chances, quality_mean
+from sme_analysis.firms.table import TAGS
 from sme_analysis.market.credit import Conditions, Market
 from sme_analysis.scenario import load_scenario
 
@@ -91,7 +92,7 @@ def test_all_problems_of_a_table_are_named_at_once(firms):
     with pytest.raises(InputErrors) as error:
         check_firms(bad.drop(columns="age"), "firms.csv")
     text = str(error.value)
-    for piece in ("need", "wants", "quality", "age", "firms.csv", "rows 3", "-1.0"):
+    for piece in ("need", "wants", "quality", "age", "firms.csv", "row 3", "-1"):
         assert piece in text
 
 
@@ -101,3 +102,17 @@ def test_a_wrong_size_class_is_refused(firms):
     bad.loc[0, "size_class"] = "medium"
     with pytest.raises(InputErrors, match="national thresholds"):
         check_firms(bad)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.3, 0.6])
+@pytest.mark.parametrize("tag", TAGS)
+def test_a_tag_is_as_frequent_as_asked(base, tag, share):
+    table = synthetic_firms(base.replace({f"firms.tag_share.{tag}": share, "simulation.firms": 20_000}))
+    assert np.average(table[tag], weights=table["weight"]) == pytest.approx(share, abs=0.002)
+
+
+def test_chances_are_full_before_they_spill():
+    relative, entities = np.array([12.0, 1.0, 1.0]), np.array([5.0, 45.0, 50.0])
+    assert chances(0.02, relative, entities) == pytest.approx(relative * 2 / 155)
+    assert chances(0.5, relative, entities) == pytest.approx([1.0, 45 / 95, 45 / 95])
+    assert chances(1.0, relative, entities) == pytest.approx([1.0, 1.0, 1.0])

@@ -120,6 +120,8 @@ def failures(stored: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     names = ["unaltered", *(mutate.__name__ for mutate in MUTATIONS)]
     cases = list(ElementTree.parse(report).iter("testcase"))
     assert len(cases) == 4 * len(names), done.stdout
+    if "pictures are not compared" in done.stdout:
+        names.remove(figure_of_other_data.__name__)
     return {
         name: sum(
             case.find("failure") is not None or case.find("error") is not None
@@ -140,6 +142,8 @@ def test_an_unaltered_notebook_passes(failures: dict[str, int]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("mutation", [mutate.__name__ for mutate in MUTATIONS])
 def test_an_altered_notebook_fails(failures: dict[str, int], mutation: str) -> None:
+    if mutation not in failures:
+        pytest.skip("matplotlib or pillow is not as in requirements.lock: pictures are not compared")
     assert failures[mutation] > 0
 
 

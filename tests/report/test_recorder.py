@@ -63,6 +63,17 @@ def test_a_headline_is_a_finite_number(rec: Recorder, value: Any) -> None:
         rec.number("lending", value, unit="money", label="Lending")
 
 
+def test_a_number_that_cannot_be_says_why(rec: Recorder, shown: Shown) -> None:
+    rec.number("leverage", math.nan, unit="multiple", label="Leverage", missing="no public cost")
+    assert rec.results[0]["value"] is None
+    assert rec.results[0]["text"] == "–"
+    assert shown[0][0]["text/plain"] == "Leverage: – (no public cost)"
+    rec.number("cost", 3.0, unit="money", label="Cost", missing="no programme")
+    assert shown[1][0]["text/plain"] == "Cost: CNY 3 m"
+    with pytest.raises(RecordError, match="a finite number"):
+        rec.number("ratio", math.inf, unit="multiple", label="Ratio", missing="no public cost")
+
+
 def test_all_faults_are_told_at_once(rec: Recorder, shown: Shown) -> None:
     with pytest.raises(RecordError) as caught:
         rec.number("Lending 1", math.nan, unit="mony", label=" ", rests_on=["risk_compensation.los_share"])

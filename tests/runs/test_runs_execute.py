@@ -95,6 +95,7 @@ def test_a_change_without_effect_is_reported(write: Write) -> None:
 
 FAULTS = {
     "raises": ("1 / 0\n", "ZeroDivisionError"),
+    "fails_in_the_shell": ("!exit 3\n", "exit code 3: exit 3"),
     "leaves": ("import sys; sys.exit(0)\n", "sys.exit"),
     "is_killed": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)\n", "kernel died"),
     "sleeps": ("import time; time.sleep(60)\n", "longer than the 6 s"),
@@ -112,7 +113,7 @@ FAULTS = {
 def test_what_is_not_good_is_marked_and_kept_apart(runs: Path, write: Write) -> None:
     for number, (name, (source, _)) in enumerate(FAULTS.items(), start=10):
         write(f"{number}_{name}", NUMBER, source, "print('after')\n")
-    write("16_records_nothing", "1 + 1\n")
+    write("17_records_nothing", "1 + 1\n")
     report = run_scenario("haixi-2020", timeout=6)
     assert not report.good
     errors = {failure.notebook[3:]: failure.error for failure in report.failures}
@@ -121,6 +122,7 @@ def test_what_is_not_good_is_marked_and_kept_apart(runs: Path, write: Write) -> 
         assert words in errors[name], name
     assert "recorded no result" in errors["records_nothing"]
     assert report.failures[0].cell == "1 / 0\n"
+    assert "ChildProcessError" in errors["fails_in_the_shell"]
     assert report.folder.name.endswith(".failed")
     assert left_over(runs) == [report.folder.name]
     index = report.index.read_text(encoding="utf-8")
@@ -144,6 +146,23 @@ def test_a_failed_run_never_replaces_a_good_one(desk: Path, write: Write) -> Non
     assert json.loads((output / "manifest.json").read_text())["status"] == "good"
     write("01_baseline", NUMBER)
     assert run_scenario("haixi-2020", output=output).reused
+
+
+def test_a_scenario_file_is_named_as_its_user_does(desk: Path, write: Write) -> None:
+    write("01_baseline", NUMBER, "!true\nassert scenario.startswith('/'), scenario\n")
+    (desk / "mine.yaml").write_text(
+        "title: <b>Mine</b>\nauthor: <script>x</script>\nreference: 青海\nextends: haixi-2020\nchanges: {}\n",
+        encoding="utf-8",
+    )
+    report = run_scenario("mine.yaml", output=desk / "out")
+    assert report.good, report.failures
+    for path in report.folder.rglob("*"):
+        assert path.is_dir() or str(desk).encode() not in path.read_bytes(), path
+    notebook = (report.folder / "notebooks" / "01_baseline.ipynb").read_text(encoding="utf-8")
+    assert r"scenario = \"mine.yaml\"" in notebook
+    index = report.index.read_text(encoding="utf-8")
+    assert "&lt;b&gt;Mine" in index
+    assert "<script" not in index
 
 
 @pytest.mark.parametrize("when", ["notebook", "artifact"])

@@ -54,6 +54,15 @@ def test_links_to_other_hosts_become_text() -> None:
         ('<p style="background: url(https://example.org/x)">x</p>', "example.org"),
         ('<link rel="stylesheet" href="https://example.org/x.css">', "example.org"),
         ("<style>@import url('https://example.org/x.css');</style>", "example.org"),
+        ('<style>@import "https://example.org/x.css";</style>', "example.org"),
+        ('<img alt="x" src="data:," srcset="data:, 1x, https://example.org/x 2x">', "example.org"),
+        ('<svg><image xlink:href="https://example.org/x"></image></svg>', "example.org"),
+        ('<table background="https://example.org/x"></table>', "example.org"),
+        ('<iframe srcdoc="<p>x</p>"></iframe>', "<iframe>"),
+        ('<base href="/elsewhere/">', "<base>"),
+        ('<meta http-equiv="refresh" content="0; url=https://example.org">', "<meta>"),
+        ('<p onclick="alert(1)">x</p>', "a script"),
+        ('<a href=" javascript:alert(1)">x</a>', "a script"),
     ],
 )
 def test_what_a_page_may_not_hold(source: str, fault: str) -> None:

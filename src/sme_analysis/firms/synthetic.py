@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,13 +16,12 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
+from sme_analysis.firms.structure import CLASSES, allocate, strata
 from sme_analysis.firms.table import LEGAL_FORMS, PROGRAMME_DRAWS, TAGS
-from sme_analysis.regulation import INDUSTRIES, SIZE_CLASSES, THRESHOLDS
-from sme_analysis.scenario.paths import project_root
+from sme_analysis.regulation import INDUSTRIES, THRESHOLDS
 
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.integer[Any]]
-CLASSES = SIZE_CLASSES[:3]
 INDICATORS = ("employees", "revenue", "assets")
 
 # Ranges of an indicator where the classification does not use it for the industry, by class: (low, median, high).
@@ -65,51 +63,7 @@ _AFFINITY: dict[str, dict[str, float]] = {
         "industry": 2,
     },
 }
-
-
-@lru_cache(maxsize=4)
-def _structure(path: str) -> pd.DataFrame:
-    frame = pd.read_csv(path)
-    return frame.set_index("industry").loc[list(INDUSTRIES)]
-
-
-def strata(parameters: Mapping[str, Any]) -> pd.DataFrame:
-    """Number of entities by legal form, industry and size class; sums to `firms.entities`.
-
-    Source: total from the 2022 statistical bulletin of Haixi; the split is declared in data/industry_structure.csv.
-    """
-    table = _structure(str(project_root() / "data" / "industry_structure.csv"))
-    total, share = parameters["firms.entities"], parameters["firms.enterprise_share"]
-    rows = []
-    for industry, r in table.iterrows():
-        for size in CLASSES:
-            rows.append(
-                (
-                    "enterprise",
-                    industry,
-                    size,
-                    total * share * r["enterprise_share"] * r[f"enterprise_{size}"],
-                )
-            )
-        small = r["individual_small"]
-        for size, part in (("micro", 1 - small), ("small", small)):
-            rows.append(
-                ("individual_business", industry, size, total * (1 - share) * r["individual_share"] * part)
-            )
-    frame = pd.DataFrame(rows, columns=["legal_form", "industry", "size_class", "entities"])
-    return frame[frame["entities"] > 0].reset_index(drop=True)
-
-
-def allocate(entities: Array, emphasis: Array, rows: int) -> Codes:
-    """Rows of the sample by stratum: at least two each, the rest by entities^0.7 times emphasis, largest remainders first."""
-    least = np.full(len(entities), 2 if rows >= 2 * len(entities) else 1)
-    score = entities**0.7 * emphasis
-    exact = score / score.sum() * (rows - least.sum())
-    count = np.floor(exact).astype(np.int64)
-    left = rows - least.sum() - count.sum()
-    count[np.argsort(-(exact - count), kind="stable")[:left]] += 1
-    total: Codes = count + least
-    return total
+_ELSEWHERE = 0.3
 
 
 class _Draws:
@@ -123,13 +77,13 @@ class _Draws:
     def uniform(self, column: str) -> Array:
         generator = np.random.Generator(np.random.Philox(key=[self.seed, zlib.crc32(column.encode())]))
         mixed = generator.random(len(self.stratum))
-        inside = generator.random(len(self.stratum))
-        # Adding the stratum's number keeps strata apart in one sort; the rank within the stratum is the cell.
-        order = np.argsort(self.stratum + mixed, kind="stable")
-        rank = np.empty(len(order))
-        rank[order] = np.arange(len(order))
-        u: Array = (rank - self.first[self.stratum] + inside) / self.size[self.stratum]
-        return np.clip(u, 1e-12, 1 - 1e-12)
+        u: Array = generator.random(len(self.stratum))
+        for first, size in zip(self.first.tolist(), self.size.tolist(), strict=True):
+            # A random rank is the cell that the firm takes, the number drawn its place within the cell.
+            rank = np.empty(size)
+            rank[np.argsort(mixed[first : first + size])] = np.arange(size)
+            u[first : first + size] = (rank + u[first : first + size]) / size
+        return np.clip(u, 1e-12, 1 - 1e-12, out=u)
 
     def normal(self, column: str) -> Array:
         z: Array = ndtri(self.uniform(column))
@@ -202,6 +156,35 @@ def quality_mean(mean_pd: float, spread: float) -> float:
     return a
 
 
+def chances(share: float, relative: Array, entities: Array) -> Array:
+    """Return the chance of a tag by industry: proportional to `relative`, at most one, and `share` over all entities.
+
+    Parameters
+    ----------
+    share : float
+        Of all entities, from 0 to 1.
+    relative : array of float, shape (industries,)
+        Chance relative to other industries, positive.
+    entities : array of float, shape (industries,)
+        Entities of each industry.
+
+    Returns
+    -------
+    array of float, shape (industries,)
+        c = min(1, k relative), with k so that sum(c entities) = share sum(entities). What an industry that is full
+        cannot take goes to the others.
+    """
+    full = np.zeros(len(relative), dtype=bool)
+    while not full.all():
+        wanted = share * entities.sum() - entities[full].sum()
+        chance = np.where(full, 1.0, wanted / (entities * relative)[~full].sum() * relative)
+        over = ~full & (chance >= 1)
+        if not over.any():
+            return chance
+        full |= over
+    return np.ones(len(relative))
+
+
 def synthetic_firms(parameters: Mapping[str, Any]) -> pd.DataFrame:
     """The synthetic sample of a scenario: `simulation.firms` rows that stand for `firms.entities` market entities.
 
@@ -256,10 +239,11 @@ def synthetic_firms(parameters: Mapping[str, Any]) -> pd.DataFrame:
         **measured,
         "age": _ages(draws.uniform("age")),
     }
+    entities = np.bincount(industry, weights=weight, minlength=len(INDUSTRIES)).astype(np.float64)
     for tag in TAGS:
-        relative = np.array([_AFFINITY[tag].get(name, 0.3) for name in INDUSTRIES])[industry]
-        chance = p[f"firms.tag_share.{tag}"] * relative / np.average(relative, weights=weight)
-        columns[tag] = draws.uniform(tag) < np.minimum(chance, 0.95)
+        relative = np.array([_AFFINITY[tag].get(name, _ELSEWHERE) for name in INDUSTRIES])
+        chance = chances(p[f"firms.tag_share.{tag}"], relative, entities)
+        columns[tag] = draws.uniform(tag) < chance[industry]
     columns |= {
         "wants": by_class("wants_credit"),
         "applies": by_class("applies"),

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from sme_analysis.errors import InputErrors, Problem
 from sme_analysis.report import style, tables
 from sme_analysis.report.content import Fault, column_faults, figure_faults, flat, plain_value, table_content
-from sme_analysis.report.quantities import NUMERIC, UNIT_HEADINGS, is_number, number_text
+from sme_analysis.report.quantities import NUMERIC, UNIT_HEADINGS, is_missing, is_number, number_text
 from sme_analysis.report.session import current_cell, publish
 from sme_analysis.scenario import Scenario
 from sme_analysis.scenario.units import nearest
@@ -74,6 +74,7 @@ class Recorder:
         rests_on: Iterable[str] = (),
         digits: int | None = None,
         note: str = "",
+        missing: str = "",
     ) -> None:
         """Record a headline number and show it as a labelled line.
 
@@ -93,21 +94,27 @@ class Recorder:
             Significant digits shown.
         note : str
             A reservation that belongs to the number.
+        missing : str
+            Why there may be no value, such as "no public cost"; where it is NaN, "–" and this reason are shown.
 
         Raises
         ------
         RecordError
-            If a name or label is missing or used, the unit unknown, or the value no finite number.
+            If a name or label is missing or used, the unit unknown, or the value no finite number and
+            nothing said about why.
         """
         problems = self._check(name, {"label": label})
+        absent = bool(missing.strip()) and is_missing(value)
         if unit not in NUMERIC:
             allowed = "one of " + ", ".join(UNIT_HEADINGS)
             problems.append(("unit", f'"{unit}"', allowed, nearest(str(unit), tuple(UNIT_HEADINGS))))
-        if not is_number(value) or not math.isfinite(value):
-            problems.append(("value", str(value), "a finite number", None))
+        if not absent and not (is_number(value) and math.isfinite(value)):
+            hint = 'say missing="why" where there can be none' if is_missing(value) else None
+            problems.append(("value", str(value), "a finite number", hint))
         keys = self._keys(rests_on, problems)
         self._refuse("number", name, problems)
         text = number_text(value, unit, digits)
+        note = "; ".join(filter(None, [missing.strip() if absent else "", note]))
         small = f' <span style="{tables.SMALL_STYLE}">{escape(note)}</span>' if note else ""
         html = (
             f'<p class="result result-number"><span class="label">{escape(label)}:</span> '

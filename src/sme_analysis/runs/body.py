@@ -18,8 +18,10 @@ NO_ALT = "No description has been provided for this image"
 _ANCHOR_LINK = re.compile(r'<a class="anchor-link"[^>]*>.*?</a>', re.S)
 _LINK = re.compile(r'<a\b[^>]*?\bhref="((?:https?:)?//[^"]*)"[^>]*>(.*?)</a>', re.S | re.I)
 _ADDRESS = re.compile(r"^\s*(?:[a-z][a-z0-9+.-]*:)?//", re.I)
-_STYLE_ADDRESS = re.compile(r"url\(\s*['\"]?([^'\")]+)", re.I)
-_LOADING = ("src", "srcset", "data", "poster", "action")
+_STYLE_ADDRESS = re.compile(r"""(?:url\(\s*['"]?|@import\s*['"])([^'")]+)""", re.I)
+_LOADING = ("src", "poster", "action", "formaction", "background", "xlink:href")
+# Elements that bring in a document of their own, or lead elsewhere without being asked.
+_EMBEDDING = frozenset({"base", "embed", "frame", "iframe", "object"})
 # Code is folded; what is written to stderr is for those who look for it.
 _TEMPLATE = """
 {%- extends 'basic/index.html.j2' -%}
@@ -107,9 +109,16 @@ class Inspection(HTMLParser):
         self._in_style = tag == "style"
         if tag == "img":
             self._check_picture(values)
-        if tag == "script":
+        links = (values.get(name, "").strip().lower() for name in ("href", "xlink:href"))
+        scripted = any(name.startswith("on") for name in values) or any(
+            link.startswith(("javascript:", "vbscript:")) for link in links
+        )
+        if tag == "script" or scripted:
             self.faults.append("a script")
+        if tag in _EMBEDDING or "http-equiv" in values:
+            self.faults.append(f"a reference by <{tag}>")
         loaded = [values[name] for name in _LOADING if name in values]
+        loaded += re.split(r",\s", values.get("srcset", ""))
         loaded += [values["href"]] if "href" in values and tag in {"link", "image", "use", "a"} else []
         loaded += _STYLE_ADDRESS.findall(values.get("style", ""))
         self.faults += [f"a reference to {address}" for address in loaded if _ADDRESS.match(address)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import tempfile
 import threading
 import time
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from sme_analysis.runs.jupyter import OwnKernel, own_kernel, papermill
 from sme_analysis.runs.outcome import Outcome, fault, results_of
 from sme_analysis.runs.plan import Notebook, Plan
+from sme_analysis.scenario.paths import readable
 
 TIMEOUT_SECONDS = 600.0
 WORKERS = 2
@@ -208,6 +210,20 @@ def _judge(notebook: Notebook, target: Path, error: str, seconds: float, batch: 
     # Where it lay while it ran is of no use to a reader.
     about = content.metadata.setdefault("papermill", {})
     about["input_path"] = about["output_path"] = f"notebooks/{notebook.name}.ipynb"
+    _shorten_scenario(content, batch.plan)
     nbformat.write(content, target)
     results = tuple(results_of(content))
     return Outcome(notebook.name, notebook.title, seconds, error, results, content)
+
+
+def _shorten_scenario(content: Any, plan: Plan) -> None:
+    """Name a scenario file as the user does, instead of by where it lies on this machine."""
+    given, shown = str(plan.arguments["scenario"]), readable(plan.scenario.path)
+    passed = content.metadata["papermill"].get("parameters", {})
+    if passed.get("scenario") != given or given == plan.scenario.name:
+        return
+    passed["scenario"] = shown
+    for cell in content.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            before, after = (json.dumps(path, ensure_ascii=False) for path in (given, shown))
+            cell.source = cell.source.replace(before, after)

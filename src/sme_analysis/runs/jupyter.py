@@ -21,6 +21,18 @@ from sme_analysis.scenario.paths import HOME_VARIABLE, project_root
 
 # One thread a kernel: the workers already share the processor, and one thread adds up in one order.
 SINGLE_THREAD = ("OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+# Jupyter goes on after `!command` failed, and the cell counts as completed.
+_STRICT_SHELL = """
+def _strict(shell, run):
+    def system(command):
+        run(command)
+        code = shell.user_ns.get("_exit_code")
+        if code:
+            raise ChildProcessError(f"the shell command ended with exit code {code}: {command}")
+    shell.system = system
+_strict(get_ipython(), get_ipython().system)
+del _strict
+"""
 
 
 @functools.cache
@@ -63,9 +75,13 @@ def kernel_spec(scratch: Path) -> KernelSpec:
     environment[HOME_VARIABLE] = str(project_root())
     environment["IPYTHONDIR"] = str(scratch / "ipython")
     environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    quiet = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
+    options = [
+        "--log-level=ERROR",
+        "--HistoryManager.enabled=False",
+        f"--IPKernelApp.exec_lines=[{_STRICT_SHELL!r}]",
+    ]
     return KernelSpec(
-        argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *quiet],
+        argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *options],
         display_name="Python 3",
         language="python",
         env=environment,

@@ -23,6 +23,8 @@ MANIFEST = "manifest.json"
 RESULTS = "results.json"
 INDEX = "index.html"
 LATEST = "latest.json"
+# What file managers and Jupyter leave in a folder by looking at it.
+_TRACES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints", ".virtual_documents"})
 
 
 class StoreError(UserError):
@@ -50,12 +52,14 @@ class Place:
         """Where the run that stood here waits until the new one stands."""
         return self._beside(f"old-{os.getpid()}")
 
-    def leftovers(self) -> Iterator[Path]:
-        """Yield folders of runs that were killed before they could clean up."""
-        pattern = re.compile(rf"\.{re.escape(self.target.name)}\.(?:partial|old)-(\d+)")
-        for path in self.target.parent.iterdir():
-            if (found := pattern.fullmatch(path.name)) and not _alive(int(found[1])):
-                yield path
+    def leftovers(self, kind: str) -> list[Path]:
+        """Return the "partial" or "old" folders of runs that were killed before they could clean up."""
+        pattern = re.compile(rf"\.{re.escape(self.target.name)}\.{kind}-(\d+)")
+        return [
+            path
+            for path in self.target.parent.iterdir()
+            if (found := pattern.fullmatch(path.name)) and not _alive(int(found[1]))
+        ]
 
     def _beside(self, ending: str) -> Path:
         return self.target.with_name(f".{self.target.name}.{ending}")
@@ -122,10 +126,16 @@ def staged(place: Place) -> Iterator[Path]:
     ------
     StoreError
         For whatever the file system refuses, from the first folder to the last move.
+    UserError
+        If a folder that the run may replace holds files of the user.
     """
     try:
         place.target.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in place.leftovers():
+        for leftover in place.leftovers("old"):
+            _put_back(leftover, place)
+        for folder in (place.target, place.failed):
+            _refuse_files_of_others(folder)
+        for leftover in place.leftovers("partial"):
             shutil.rmtree(leftover, ignore_errors=True)
         shutil.rmtree(place.staging, ignore_errors=True)
         place.staging.mkdir()
@@ -138,6 +148,8 @@ def staged(place: Place) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(place.staging, ignore_errors=True)
+        if place.replaced.exists():
+            _put_back(place.replaced, place)
 
 
 def settle(place: Place, *, good: bool) -> Path:
@@ -150,6 +162,10 @@ def settle(place: Place, *, good: bool) -> Path:
     good : bool
         A run that failed never takes the place of a good one.
 
+    Notes
+    -----
+    Where it is interrupted between two moves, `staged` puts back what stood there.
+
     Returns
     -------
     Path
@@ -158,14 +174,7 @@ def settle(place: Place, *, good: bool) -> Path:
     target = place.target if good else place.failed
     if target.exists():
         target.rename(place.replaced)
-        try:
-            place.staging.rename(target)
-        except OSError:
-            place.replaced.rename(target)
-            raise
-        shutil.rmtree(place.replaced, ignore_errors=True)
-    else:
-        place.staging.rename(target)
+    place.staging.rename(target)
     if good:
         shutil.rmtree(place.failed, ignore_errors=True)
     return target
@@ -252,6 +261,36 @@ def _replace(path: Path, text: str) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _put_back(old: Path, place: Place) -> None:
+    """Return a run that waited to be replaced to its place, or remove it where another stands there."""
+    manifest = read_manifest(old)
+    home = place.failed if manifest and manifest.get("status") != "good" else place.target
+    if home.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.rename(home)
+
+
+def _refuse_files_of_others(folder: Path) -> None:
+    """Refuse a folder that would lose files which no run wrote."""
+    if not folder.is_dir():
+        return
+    manifest = read_manifest(folder)
+    files = manifest.get("files") if manifest else None
+    ours = {MANIFEST, *(files if isinstance(files, Mapping) else ())}
+    found = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    strange = sorted(
+        path.as_posix() for path in found if path.as_posix() not in ours and _TRACES.isdisjoint(path.parts)
+    )
+    if strange:
+        more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
+        raise UserError(
+            f"{folder} would be replaced, but {', '.join(strange[:3])}{more} "
+            f"{'was' if len(strange) == 1 else 'were'} not written by a run and would be lost: "
+            "move it elsewhere, or name another folder by --output."
+        )
 
 
 def _holds_anything(folder: Path) -> bool:
