@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from sme_analysis.firms.structure import CLASSES, allocate, strata
-from sme_analysis.firms.table import LEGAL_FORMS, PROGRAMME_DRAWS, TAGS
+from sme_analysis.firms.table import LEGAL_FORMS, TAGS
 from sme_analysis.regulation import INDUSTRIES, THRESHOLDS
 
 Array = npt.NDArray[np.float64]
@@ -142,6 +142,12 @@ def _ages(u: Array) -> Array:
     return age
 
 
+def programme_draws(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the columns of fixed draws: one for each group of parameters with a `participation`, and for each grant."""
+    groups = {key.partition(".")[0] for key in parameters if key.endswith(".participation")}
+    return tuple(f"u_{name}" for name in sorted(groups | {"grant", "innovation_grant"}))
+
+
 def quality_mean(mean_pd: float, spread: float) -> float:
     """Mean abar with E Lambda(a) = mean PD for a ~ N(abar, spread^2), by Gauss-Hermite quadrature and Newton's method."""
     x, w = np.polynomial.hermite_e.hermegauss(64)
@@ -257,6 +263,6 @@ def synthetic_firms(parameters: Mapping[str, Any]) -> pd.DataFrame:
         "overdue_receivables": measured["revenue"]
         * by_class("overdue_receivables")
         * around_one("overdue", 0.8),
-        **{name: draws.uniform(name) for name in PROGRAMME_DRAWS},
+        **{name: draws.uniform(name) for name in programme_draws(parameters)},
     }
     return pd.DataFrame(columns)

@@ -16,7 +16,6 @@ from sme_analysis.scenario.units import nearest
 
 LEGAL_FORMS = ("enterprise", "individual_business")
 TAGS = ("innovative", "circular", "agri", "ecommerce", "supply_chain", "public_supplier")
-PROGRAMME_DRAWS = ("u_special_fund", "u_risk_compensation", "u_credit_incentive", "u_grant")
 _SHOWN = 5
 _INDICATORS = ("employees", "revenue", "assets")
 
@@ -27,6 +26,13 @@ def _number(low: float, high: float = np.inf, *, above: bool = False) -> pa.Colu
     lower = pa.Check.gt(low, error=allowed) if above else pa.Check.ge(low, error=allowed)
     upper = pa.Check.le(high, error=allowed) if np.isfinite(high) else pa.Check.lt(high, error=allowed)
     return pa.Column(float, [lower, upper])
+
+
+def _draw() -> pa.Column:
+    allowed = "a number of at least 0 and at most 1"
+    return pa.Column(
+        float, [pa.Check.ge(0, error=allowed), pa.Check.le(1, error=allowed)], regex=True, required=False
+    )
 
 
 def _between(low: float, high: float) -> pa.Column:
@@ -57,7 +63,7 @@ FIRM_SCHEMA = pa.DataFrameSchema(
         "score_noise": _between(-10, 10),  # standard normal
         "collateral_ratio": _number(0),  # pledgeable value / need
         "overdue_receivables": _number(0),  # CNY million
-        **{name: _number(0, 1) for name in PROGRAMME_DRAWS},
+        r"^u_\w+$": _draw(),  # fixed draw of a programme; where there is none it is made from `firm_id`
     },
     strict=False,
 )

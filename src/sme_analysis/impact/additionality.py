@@ -54,6 +54,8 @@ def programme_table(simulation: Simulation) -> pd.DataFrame:
     for year in simulation.years:
         mass = year.state.weight * year.asks
         for name, outcome in year.outcomes.items():
+            if outcome.loan is None or outcome.deadweight is None:
+                continue
             lending, deadweight = chunked_sum(outcome.loan * mass), chunked_sum(outcome.deadweight * mass)
             rows.append(
                 {

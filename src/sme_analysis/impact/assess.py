@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from sme_analysis.firms import synthetic_firms
+from sme_analysis.impact.checks import checks, fail_unless_accounts_close
 from sme_analysis.impact.effects import same_results
 from sme_analysis.impact.solvency import Solvency, solvency
 from sme_analysis.market.credit import Market
@@ -35,6 +36,11 @@ class Assessment:
         return self.simulation.market
 
     @cached_property
+    def checks(self) -> pd.DataFrame:
+        """What was checked of the simulation, see `impact.checks`."""
+        return checks(self.simulation)
+
+    @cached_property
     def solvency(self) -> Solvency | None:
         """Fund paths over macro states; None without a compensation fund."""
         return solvency(self.simulation)
@@ -47,9 +53,15 @@ def assess(parameters: Parameters, firms: pd.DataFrame | None = None, *, threads
     ----------
     parameters : resolved parameters of a scenario
     firms : a firm table to use instead of the synthetic sample
+
+    Raises
+    ------
+    AccountsDoNotClose : money or a loss is counted twice or not at all
     """
     table = synthetic_firms(parameters) if firms is None else firms
-    return Assessment(parameters, simulate(table, parameters, threads=threads))
+    simulation = simulate(table, parameters, threads=threads)
+    fail_unless_accounts_close(simulation)
+    return Assessment(parameters, simulation)
 
 
 def changes_without_effect(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri
 
-from sme_analysis.instruments.base import Year
-from sme_analysis.instruments.risk_compensation import STATES, Fund, RiskCompensation
-from sme_analysis.market.credit import Conditions
-from sme_analysis.market.macro import ClaimPool
+from sme_analysis.instruments import active_instruments
+from sme_analysis.instruments.risk_compensation import Fund, FundClaims, RiskCompensation
+from sme_analysis.market.credit import Conditions, chunked_sum
 from sme_analysis.simulation import Simulation
 
 Array = npt.NDArray[np.float64]
@@ -63,7 +62,14 @@ class Solvency:
         return pd.DataFrame(frame).assign(short_by_then=short, suspended=self.suspended.mean(axis=0))
 
 
-def solvency(simulation: Simulation, paths: int | None = None, seed: int | None = None) -> Solvency | None:
+def solvency(
+    simulation: Simulation,
+    paths: int | None = None,
+    seed: int | None = None,
+    *,
+    fund: float | None = None,
+    covered: Sequence[Portfolio] | None = None,
+) -> Solvency | None:
     """Simulate the fund over macro paths; None where no compensation fund is active.
 
     Firms and lenders are taken from the expected path of each year; what they enrol responds to the credibility of the fund on
@@ -74,8 +80,10 @@ def solvency(simulation: Simulation, paths: int | None = None, seed: int | None 
     Parameters
     ----------
     paths, seed : default to `simulation.fund_paths` and `simulation.seed`
+    fund : another endowment than the scenario's, CNY million
+    covered : the portfolios of the years, where they have been worked out already
     """
-    p, firms = simulation.parameters, simulation.firms
+    p = simulation.parameters
     if not p["risk_compensation.active"]:
         return None
     paths = int(p["simulation.fund_paths"]) if paths is None else paths
@@ -83,26 +91,29 @@ def solvency(simulation: Simulation, paths: int | None = None, seed: int | None 
         np.random.Philox(key=[int(p["simulation.seed"]) if seed is None else seed, 77])
     )
     z = generator.standard_normal((paths, len(simulation.years)))
-    r = RiskCompensation(firms, p).p
-    balance, recoveries = np.full(paths, float(r["fund"])), np.zeros(paths)
-    closed = np.zeros(paths, dtype=bool)
+    revenue = _revenue(simulation, z, generator)
+    r = {k.split(".", 1)[1]: v for k, v in p.items() if k.startswith("risk_compensation.")}
+    balance = np.full(paths, float(r["fund"] if fund is None else fund))
+    recoveries, closed = np.zeros(paths), np.zeros(paths, dtype=bool)
     columns: dict[str, list[Array]] = {
         k: [] for k in ("balance", "paid", "claims", "short", "suspended", "credibility")
     }
     quantiles = []
-    for t, year in enumerate(simulation.years):
-        portfolio = _Portfolio(simulation, t)
-        available = balance + r["appropriation"] * year.share + recoveries
+    found = portfolios(simulation) if covered is None else covered
+    for t, (year, portfolio) in enumerate(zip(simulation.years, found, strict=True)):
+        linked = 1 - r["revenue_link"] + r["revenue_link"] * revenue[:, t]
+        available = balance + r["appropriation"] * year.share * linked + recoveries
         phi = portfolio.credibility(available, r["annual_cap"])
         phi = np.where(closed, 0.0, phi)
-        covered, claims, default_rate = portfolio.at(phi, available, z[:, t])
-        covered, claims = np.where(closed, 0.0, covered), np.where(closed, 0.0, claims)
+        state = np.full(paths, year.environment.z) if year.environment.z is not None else z[:, t]
+        lending, claims, default_rate = portfolio.at(phi, available, state)
+        lending, claims = np.where(closed, 0.0, lending), np.where(closed, 0.0, claims)
         payable = r["annual_cap"] * available
         paid = np.minimum(claims, payable)
         for name, value in (("paid", paid), ("claims", claims), ("short", claims > payable * (1 + 1e-12)),
                             ("suspended", closed.copy()), ("credibility", np.where(closed, np.nan, phi))):  # fmt: skip
             columns[name].append(value)
-        balance = (available - paid + r["fee"] * covered) * (1 + r["yield"])
+        balance = (available - paid + portfolio.fee * lending) * (1 + r["yield"])
         recoveries = r["recovery_share"] * paid
         closed = (default_rate > r["stop_rate"]) & ~closed
         columns["balance"].append(balance)
@@ -114,34 +125,88 @@ def solvency(simulation: Simulation, paths: int | None = None, seed: int | None 
     )  # fmt: skip
 
 
-class _Portfolio:
+def smallest_fund(
+    simulation: Simulation, target: float | None = None, *, most: float = 1e4, paths: int | None = None
+) -> float:
+    """The smallest endowment with which the probability of falling short within the horizon is at most `target`.
+
+    The covered portfolio is that of the simulated scenario, so that a much smaller or larger fund than the scenario's needs a
+    run of its own to confirm it.
+
+    Parameters
+    ----------
+    target : a probability, default `risk_compensation.target_exhaustion`; `most` : largest endowment tried, CNY million
+
+    Returns
+    -------
+    CNY million to within 0.5 %; 0 where yearly payments suffice, NaN where even `most` does not or no fund is active
+    """
+    goal = simulation.parameters["risk_compensation.target_exhaustion"] if target is None else target
+
+    if not simulation.parameters["risk_compensation.active"]:
+        return float("nan")
+    covered = portfolios(simulation)
+
+    def falls_short(size: float) -> bool:
+        found = solvency(simulation, paths, fund=size, covered=covered)
+        return found is None or found.exhaustion > goal
+
+    if falls_short(most):
+        return float("nan")
+    if not falls_short(0.0):
+        return 0.0
+    low, high = 0.0, most
+    while high - low > max(0.005 * high, 1e-3):
+        middle = 0.5 * (low + high) if low > 0 else high / 4
+        low, high = (middle, high) if falls_short(middle) else (low, middle)
+    return high
+
+
+def _revenue(simulation: Simulation, z: Array, generator: np.random.Generator) -> Array:
+    """Local public revenue relative to its expectation on each path, shape (paths, years); a shock year's fall multiplies it.
+
+    x = exp(sigma (rho z + sqrt(1 - rho^2) e) - sigma^2/2), of mean 1.
+    """
+    p = simulation.parameters
+    sigma, rho = p["local_revenue.volatility"], p["local_revenue.correlation"]
+    own = generator.standard_normal(z.shape)
+    expected = np.array([year.environment.revenue for year in simulation.years])
+    value: Array = expected * np.exp(sigma * (rho * z + np.sqrt(1 - rho**2) * own) - sigma**2 / 2)
+    return value
+
+
+def portfolios(simulation: Simulation) -> list[Portfolio]:
+    """The covered portfolio of each year; worked out once where several funds are tried on it."""
+    return [Portfolio(simulation, t) for t in range(len(simulation.years))]
+
+
+class Portfolio:
     """The covered portfolio of one year as a function of the fund's credibility."""
 
     def __init__(self, simulation: Simulation, t: int) -> None:
-        p, year, market, firms = (
-            simulation.parameters,
-            simulation.years[t],
-            simulation.market,
-            simulation.firms,
-        )
-        session = RiskCompensation(firms, p).open(Year(t, year.share, year.state, np.zeros(1)), Fund(1e12))
+        p, year, market = simulation.parameters, simulation.years[t], simulation.market
+        scheme = next(i for i in active_instruments(simulation.firms, p) if isinstance(i, RiskCompensation))
+        session = scheme.open(year.year, Fund(1e12))
         self.leverage = p["risk_compensation.leverage"]
-        cof0 = p["market.funding_cost"]
-        self.pools: list[ClaimPool] = []
-        covered, defaults = [], []
-        conditions = Conditions(year.funding_cost, cof0)
+        conditions = Conditions(year.funding_cost, p["market.funding_cost"])
+        self.claims: list[FundClaims] = []
+        covered, defaults, charged = [], [], []
         for phi in CREDIBILITY_GRID:
             levers = session.levers(year.other_levers, np.array([phi, 1.0]))
             credit = market.run(year.state, conditions, levers)
             credit.values *= year.share
-            self.pools.append(session.pool(credit))
-            covered.append(credit.total("covered_loan"))
-            defaults.append(credit.total("covered_default"))
+            credit.left_unpaid = year.left_unpaid
+            self.claims.append(session.claims(credit))
+            under = credit.mass * session.touched
+            covered.append(chunked_sum(credit["covered_loan"] * under))
+            defaults.append(chunked_sum(credit["covered_default"] * under))
+            charged.append(chunked_sum(credit["covered_loan"] * under * (np.asarray(levers.fee) > 0)))
         self.covered, self.defaults = np.array(covered), np.array(defaults)
-        expected = np.array([pool.expected for pool in self.pools])
+        self.expected = np.array([claims.expected for claims in self.claims])
         # Claims by state on a grid, linear in credibility between its points.
-        self.grid = np.array([pool.claims(STATES) for pool in self.pools])
-        self.expected = expected
+        self.grid = np.array([claims.by_state for claims in self.claims])
+        # the fee per unit of covered lending, some of which is guaranteed and pays a premium instead
+        self.fee = p["risk_compensation.fee"] * (charged[-1] / covered[-1] if covered[-1] > 0 else 0.0)
         self.solved = year.outcomes["risk_compensation"].facts
 
     def _scale(self, covered: Array, available: Array) -> Array:
@@ -181,7 +246,7 @@ class _Portfolio:
         """Covered lending, claims and default rate of covered loans on each path."""
         covered = np.interp(phi, CREDIBILITY_GRID, self.covered)
         scale = self._scale(covered, available)
-        by_grid = np.array([pool.claims(z) for pool in self.pools])
+        by_grid = np.array([claims.claims(z) for claims in self.claims])
         upper = np.clip(np.searchsorted(CREDIBILITY_GRID, phi), 1, len(CREDIBILITY_GRID) - 1)
         left, right = CREDIBILITY_GRID[upper - 1], CREDIBILITY_GRID[upper]
         share = (phi - left) / (right - left)
@@ -200,6 +265,6 @@ class _Portfolio:
             float(np.interp(phi, CREDIBILITY_GRID, self.covered)), 1e-12
         )
         for q in QUANTILES:
-            by_grid = [float(pool.claims(-ndtri(q))[0]) for pool in self.pools]
+            by_grid = [float(claims.claims(-ndtri(q))[0]) for claims in self.claims]
             row[f"p{q * 100:g}"] = float(np.interp(phi, CREDIBILITY_GRID, by_grid)) * scale
         return row

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtr
 
-from sme_analysis.instruments.base import Outcome, Year, eligible
+from sme_analysis.instruments.base import Instrument, OpenYear, Outcome, Transfer, Year, eligible
 from sme_analysis.market.credit import Credit, chunked_sum
 from sme_analysis.market.levers import Levers, add
 
@@ -36,14 +36,14 @@ def expected_increment(lending: float, base: float, dispersion: float) -> tuple[
     return float(lending * ndtr(d) - base * ndtr(d - dispersion)), float(ndtr(d))
 
 
-class CreditIncentive:
+class CreditIncentive(Instrument):
     """Reward on incremental lending to eligible firms; the base is fixed in advance or rolls with last year's lending."""
 
-    name = "credit_incentive"
+    name: ClassVar[str] = "credit_incentive"
+    articles: ClassVar[tuple[int, ...]] = (15,)
 
     def __init__(self, firms: pd.DataFrame, parameters: Mapping[str, Any]) -> None:
-        self.p = {k.split(".", 1)[1]: v for k, v in parameters.items() if k.startswith("credit_incentive.")}
-        self.kept = parameters["policy_credibility.kept"]
+        super().__init__(firms, parameters)
         self.ok = eligible(firms, {**self.p, "individual_businesses": True}).astype(float)
 
     def open(self, year: Year, memory: Any = None) -> CreditIncentiveYear:
@@ -51,10 +51,8 @@ class CreditIncentive:
         return CreditIncentiveYear(self, year, memory)
 
 
-class CreditIncentiveYear:
+class CreditIncentiveYear(OpenYear):
     """One year of the incentive; the unknown is the share of the reward that counts at the margin."""
-
-    stiff = False
 
     def __init__(self, incentive: CreditIncentive, year: Year, memory: dict[str, float] | None) -> None:
         self.incentive, self.year = incentive, year
@@ -86,10 +84,6 @@ class CreditIncentiveYear:
     def _banks_only(self) -> bool:
         return bool(self.incentive.p["lenders"] == "banks")
 
-    def start_from(self, unknowns: Array) -> None:
-        """Take last year's solution as the first guess."""
-        self.unknowns = unknowns
-
     def levers(self, levers: Levers, unknowns: Array) -> Levers:
         """The levers after the instrument has moved its own."""
         p = self.incentive.p
@@ -112,16 +106,13 @@ class CreditIncentiveYear:
         """Costs and per-firm results of the year."""
         lending = self._lending(credit)
         paid, _, increment = self._reward(lending)
-        nothing = np.zeros(len(credit.need))
         return Outcome(
-            lines={"rewards to lenders": paid},
+            transfers=(Transfer("rewards to lenders", "public", "lenders", paid),),
             facts={
                 "rewarded increment": increment,
                 "base": self.base,
                 "eligible lending": lending,
                 "marginal share": float(unknowns[0]) * self.ratchet,
             },
-            loan=nothing,
-            deadweight=nothing,
             memory={"rewarded lending": lending, "first base": self.first},
         )

@@ -3,55 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sme_analysis.instruments.base import Outcome, Queue, Year, eligible
+from sme_analysis.instruments.base import (
+    TURN,
+    Instrument,
+    OpenYear,
+    Outcome,
+    Queue,
+    Transfer,
+    Year,
+    awareness,
+    draw,
+    eligible,
+)
 from sme_analysis.market.credit import Credit, chunked_sum
 from sme_analysis.market.levers import Levers, add
 
 Array = npt.NDArray[np.float64]
-_TURN = 0.6180339887498949  # grants go round: each year the queue starts elsewhere, evenly spread
 
 
-class SpecialFund:
-    """Interest subsidy on the loans of enrolled firms, grants to others, each within its part of the budget."""
+class SpecialFund(Instrument):
+    """Interest subsidy on the loans of enrolled firms, grants to others, each within its part of the budget.
 
-    name = "special_fund"
+    Firms of a kind in `priority_tags` stand first in both queues; firms of the circular economy (article 12) may get a higher
+    subsidy.
+    """
+
+    name: ClassVar[str] = "special_fund"
+    articles: ClassVar[tuple[int, ...]] = (7, 9, 11, 12, 14)
 
     def __init__(self, firms: pd.DataFrame, parameters: Mapping[str, Any]) -> None:
-        self.p = {k.split(".", 1)[1]: v for k, v in parameters.items() if k.startswith("special_fund.")}
-        self.kept = parameters["policy_credibility.kept"]
-        self.reach = self.p["participation"] * parameters["service_efficiency.awareness"]
+        super().__init__(firms, parameters)
+        self.reach = self.p["participation"] * awareness(parameters)
         self.ok = eligible(firms, self.p)
-        self.u = firms["u_special_fund"].to_numpy(dtype=float)
-        self.u_grant = firms["u_grant"].to_numpy(dtype=float)
-        self.asks = (firms["wants"] * firms["applies"]).to_numpy(dtype=float)
+        self.u = draw(firms, "special_fund")
+        self.u_grant = draw(firms, "grant")
+        tags = list(self.p["priority_tags"])
+        first = firms[tags].to_numpy(dtype=bool).any(axis=1) if tags else np.ones(len(firms), dtype=bool)
+        self.later = np.where(first, 0.0, 1.0)
+        self.extra = self.p["circular_extra"] * firms["circular"].to_numpy(dtype=float)
 
     def open(self, year: Year, memory: Any = None) -> SpecialFundYear:
         """Open a year of the instrument."""
         return SpecialFundYear(self, year)
 
 
-class SpecialFundYear:
+class SpecialFundYear(OpenYear):
     """One year of the special fund; the unknown is the place where the queue for subsidies closes."""
-
-    stiff = False
 
     def __init__(self, fund: SpecialFund, year: Year) -> None:
         self.fund, self.year = fund, year
         p, need = fund.p, year.state.need
         budget = p["budget"] * year.share
         self.subsidy_budget = budget * (1 - p["grant_share"])
-        self.rate = np.minimum(p["interest_subsidy"], p["subsidy_cap"] / need)
-        if self.subsidy_budget <= 0 or p["interest_subsidy"] <= 0:
+        self.rate = np.minimum(p["interest_subsidy"] + fund.extra, p["subsidy_cap"] / need)
+        if self.subsidy_budget <= 0:
             self.rate = np.zeros_like(need)
-        self.queue = Queue(fund.u, fund.ok & (fund.u < fund.reach) & (self.rate > 0))
-        turned = (fund.u_grant + year.index * _TURN) % 1.0
-        queue = Queue(turned, fund.ok & (turned < fund.reach))
+        self.queue = Queue(fund.u + fund.later, fund.ok & (fund.u < fund.reach) & (self.rate > 0))
+        turned = (fund.u_grant + year.index * TURN) % 1.0
+        queue = Queue(turned + fund.later, fund.ok & (turned < fund.reach))
         grant_budget = budget * p["grant_share"]
         price = p["grant_size"] * year.state.weight
         self.granted = (
@@ -68,10 +83,6 @@ class SpecialFundYear:
         # public cost per unit borrowed; loans made before the policy was in force earn none
         self.full_rate = self.rate[rows] * self.mass[rows] * year.share
         self.cost = self.full_rate * need[rows]
-
-    def start_from(self, unknowns: Array) -> None:
-        """Take last year's solution as the first guess."""
-        self.unknowns = unknowns
 
     def levers(self, levers: Levers, unknowns: Array) -> Levers:
         """The levers after the instrument has moved its own."""
@@ -98,7 +109,10 @@ class SpecialFundYear:
         touched = np.where(self.rate > 0, share, 0.0)
         touched = self.year.share * (touched + (1 - touched) * self.granted)
         return Outcome(
-            lines={"interest subsidies": subsidy, "grants": self.grants_paid},
+            transfers=(
+                Transfer("interest subsidies", "public", "borrowers", subsidy),
+                Transfer("grants", "public", "borrowers", self.grants_paid),
+            ),
             facts={
                 "subsidised firms": chunked_sum(share * self.mass),
                 "subsidised lending": chunked_sum(subsidised),

@@ -20,6 +20,7 @@ _LN2_LO = 1.90821492927058770002e-10
 _MAGIC = 6755399441055744.0  # 1.5 x 2**52: adding it leaves the nearest integer in the low bits
 _INV_E = 0.36787944117144233
 _E = 2.718281828459045
+_SQRT2 = 1.4142135623730951
 
 
 @intrinsic
@@ -69,6 +70,57 @@ def _fma_compiled(a: Any, b: Any, c: Any) -> Any:
     return implementation
 
 
+@intrinsic
+def _exponent_bits(typingctx: Any, x: Any) -> Any:
+    """Exponent k of x = m 2**k as a float, read off its bits (2**52 + k + 1023 less 2**52 + 1023)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        i64 = ir.IntType(64)
+        bits = builder.lshr(builder.bitcast(args[0], i64), ir.Constant(i64, 52))
+        bits = builder.or_(bits, ir.Constant(i64, 0x4330000000000000))
+        large = builder.bitcast(bits, ir.DoubleType())
+        return builder.fsub(large, ir.Constant(ir.DoubleType(), 4503599627370496.0 + 1023.0))
+
+    return types.float64(types.float64), codegen
+
+
+@intrinsic
+def _mantissa_bits(typingctx: Any, x: Any) -> Any:
+    """Mantissa m in [1, 2) of x = m 2**k."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        i64 = ir.IntType(64)
+        bits = builder.and_(builder.bitcast(args[0], i64), ir.Constant(i64, 0x000FFFFFFFFFFFFF))
+        bits = builder.or_(bits, ir.Constant(i64, 0x3FF0000000000000))
+        return builder.bitcast(bits, ir.DoubleType())
+
+    return types.float64(types.float64), codegen
+
+
+def _exponent(x: Any) -> Any:
+    return float(math.frexp(x)[1] - 1)
+
+
+@overload(_exponent)
+def _exponent_compiled(x: Any) -> Any:
+    def implementation(x: Any) -> Any:
+        return _exponent_bits(x)  # type: ignore[call-arg]
+
+    return implementation
+
+
+def _mantissa(x: Any) -> Any:
+    return 2.0 * math.frexp(x)[0]
+
+
+@overload(_mantissa)
+def _mantissa_compiled(x: Any) -> Any:
+    def implementation(x: Any) -> Any:
+        return _mantissa_bits(x)  # type: ignore[call-arg]
+
+    return implementation
+
+
 _scalar = njit(error_model="numpy", forceinline=True)
 
 
@@ -92,6 +144,30 @@ def exp(x: float) -> float:
     p = fma(p, f, 1.0)
     value: float = p * _power_of_two(shifted)
     return value
+
+
+@_scalar
+def log(x: float) -> float:
+    """Natural logarithm of a normal x > 0, within 2 units in the last place: ln x = k ln 2 + 2 artanh((m - 1)/(m + 1)).
+
+    x = m 2**k with m in [1, 2), taken relative to sqrt 2 so that the series in the square of at most 0.172 ends at degree 21.
+    """
+    m = _mantissa(x)
+    s = (m - _SQRT2) / (m + _SQRT2)
+    t = s * s
+    p = 1.0 / 21.0
+    p = fma(p, t, 1.0 / 19.0)
+    p = fma(p, t, 1.0 / 17.0)
+    p = fma(p, t, 1.0 / 15.0)
+    p = fma(p, t, 1.0 / 13.0)
+    p = fma(p, t, 1.0 / 11.0)
+    p = fma(p, t, 1.0 / 9.0)
+    p = fma(p, t, 1.0 / 7.0)
+    p = fma(p, t, 1.0 / 5.0)
+    p = fma(p, t, 1.0 / 3.0)
+    p = fma(p, t, 1.0)
+    k = _exponent(x) + 0.5
+    return fma(k, _LN2_LO, fma(k, _LN2_HI, 2.0 * s * p))
 
 
 @_scalar

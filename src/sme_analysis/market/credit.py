@@ -21,6 +21,8 @@ CHUNK = (
 LENDERS = ("bank", "micro_lender")
 _ROW = {name: k for k, name in enumerate(INPUTS)}
 _OUT = {name: k for k, name in enumerate(OUTPUTS)}
+COPIED = ("premium", "fee", "enrol", "bank_reward", "micro_reward", "subsidy", "fixed_cost_factor")
+_NOTHING = np.empty((1, 1))
 PROBABILITIES = ("bank_served", "micro_served", "served0", "covered_served")
 
 
@@ -31,6 +33,7 @@ class State:
     weight: Array  # real firms that the row stands for
     need: Array  # D, CNY million
     revenue: Array  # CNY million
+    quality: Array | float = 0.0  # a shock to the logit of PD that lenders see, whatever the policy
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,24 @@ class Conditions:
     funding_cost0: float
 
 
+class Kept:
+    """Offers without policy, which stay as they are while a year is solved (a third of the work of a pass)."""
+
+    def __init__(self, market: Market) -> None:
+        self.offers = np.empty((6 * market.nodes.shape[1], market.size))
+        self.filled = False
+
+
 class Credit:
     """Outcome of one pass: `credit["bank_loan"]` is an array of expected values a firm, CNY million or probabilities.
 
-    Money columns are per firm that asks (already times need); `mass` is weight x wants x applies.
+    Money columns are per firm that asks (already times need); `mass` is weight x wants x applies; `levers` are those in force.
     """
 
-    def __init__(self, values: Array, need: Array, mass: Array) -> None:
-        self.values, self.need, self.mass = values, need, mass
+    def __init__(self, values: Array, need: Array, mass: Array, levers: Levers = NO_LEVERS) -> None:
+        self.values, self.need, self.mass, self.levers = values, need, mass, levers
+        # what insurers leave unpaid in each macro state, beside the claims expected of them, CNY million: instruments add it
+        self.left_unpaid: list[tuple[Array, float]] = []
         self._loan: Array | None = None
 
     def __getitem__(self, name: str) -> Array:
@@ -84,6 +97,23 @@ class Credit:
     def lending(self) -> float:
         """Total lending, CNY million."""
         return chunked_sum(self.loan * self.mass)
+
+
+def value_per_unit(parameters: Mapping[str, Any]) -> float:
+    """Value to a firm of each unit of a need that is met in full, a rate a year: r_ref + 1/elasticity.
+
+    Demand y = D exp(-e (r - r_ref)) says what the y-th unit is worth, r_ref - ln(y/D)/e; its integral over a loan of y is
+    y (r_ref + 1/e) - y ln(y/D)/e. Where demand does not fall with the rate, e = 0, `firms.surplus_per_unit` stands for 1/e.
+    """
+    elasticity = parameters["firms.demand_semi_elasticity"]
+    beyond = 1 / elasticity if elasticity > 0 else parameters["firms.surplus_per_unit"]
+    return float(parameters["market.reference_rate"] + beyond)
+
+
+def _same(one: Array | float, other: Array | float) -> bool:
+    if one is other:
+        return True
+    return type(one) is type(other) and bool(np.array_equal(one, other))
 
 
 def chunked_sum(values: Array) -> float:
@@ -167,52 +197,62 @@ class Market:
         x[_ROW["need"]] = state.need
         x[_ROW["collateral0"]] = self.collateral
         for lender, short in zip(LENDERS, ("bank", "micro"), strict=True):
-            x[_ROW[f"{short}_a0"]] = self.plain[lender][0]
-        self.update(x, levers, None)
+            mean, slope = self.plain[lender]
+            x[_ROW[f"{short}_a0"]] = mean + slope / self.parameters["firms.rate_sensitivity"] * state.quality
+        self.update(x, state, levers, None)
         return x
 
-    def update(self, x: Array, levers: Levers, last: Levers | None) -> None:
-        """Write the levers into an input array; columns that are the very same objects as in `last` are in it already."""
+    def update(self, x: Array, state: State, levers: Levers, last: Levers | None) -> None:
+        """Write the levers into an input array; columns that are the same as in `last` are in it already."""
 
         def moved(*names: str) -> bool:
-            return last is None or any(getattr(levers, name) is not getattr(last, name) for name in names)
+            return last is None or any(not _same(getattr(levers, n), getattr(last, n)) for n in names)
 
         if moved("own_funds"):
             x[_ROW["collateral"]] = self.collateral + np.asarray(levers.own_funds) / x[_ROW["need"]]
         if moved("quality"):
-            x[_ROW["quality"]] = self.quality + levers.quality
+            x[_ROW["quality"]] = self.quality + state.quality + levers.quality
         if moved("quality", "precision"):
-            plain = not np.any(levers.precision) and not np.any(levers.quality)
+            shift = np.asarray(state.quality + levers.quality)
+            plain = not np.any(levers.precision)
             for lender, short in zip(LENDERS, ("bank", "micro"), strict=True):
-                scored = (
-                    self.plain[lender]
-                    if plain
-                    else self._score(lender, np.asarray(levers.precision), np.asarray(levers.quality))
-                )
+                if plain:
+                    mean, slope = self.plain[lender]
+                    scored = mean + slope / self.parameters["firms.rate_sensitivity"] * shift, slope
+                else:
+                    scored = self._score(lender, np.asarray(levers.precision), shift)
                 x[_ROW[f"{short}_a"]], x[_ROW[f"{short}_b"]] = scored
         if moved("cover_limit"):
             x[_ROW["cover_top"]] = np.minimum(1.0, levers.cover_limit / x[_ROW["need"]])
-        for name in ("cover", "enrol", "bank_reward", "micro_reward", "subsidy", "fixed_cost_factor"):
+        if moved("guarantee", "guarantee_paid", "cover", "excess", "credibility", "kept"):
+            x[_ROW["relief"]] = levers.relief(levers.kept)
+            x[_ROW["relief_paid"]] = levers.relief()
+        if moved("paperwork"):
+            x[_ROW["inverse_paperwork"]] = 1 / (2 * np.maximum(levers.paperwork, 1e-12))
+        for name in COPIED:
             if moved(name):
                 x[_ROW[name]] = getattr(levers, name)
 
     def run(self, state: State, conditions: Conditions, levers: Levers | None = None, out: Array | None = None,
-            inputs: Array | None = None) -> Credit:  # fmt: skip
+            inputs: Array | None = None, kept: Kept | None = None) -> Credit:  # fmt: skip
         """One pass over all firms; `levers=None` is the counterfactual (no policy at all).
 
         `inputs` from an earlier `inputs(...)` call with the same state and levers saves their preparation, `out` the
-        allocation of the result.
+        allocation of the result, `kept` the offers without policy while state and counterfactual conditions stay as they are.
         """
         policy = levers is not None
         levers = levers or NO_LEVERS
         x = self.inputs(state, levers) if inputs is None else inputs
         values = np.empty((len(OUTPUTS), self.size)) if out is None else out
         s, lend = self._scalars(conditions, levers)
+        offers, mode = (_NOTHING, 0) if kept is None else (kept.offers, 2 if kept.filled else 1)
         step = BLOCK * max(1, -(-self.size // (BLOCK * self.threads)))
         spans = [(first, min(first + step, self.size)) for first in range(0, self.size, step)]
 
         def work(span: tuple[int, int]) -> None:
-            credit_pass(x, values, span[0], span[1], s, lend, self.nodes, self.inv_widths, policy)
+            credit_pass(
+                x, values, span[0], span[1], s, lend, self.nodes, self.inv_widths, policy, offers, mode
+            )
 
         if len(spans) == 1:
             work(spans[0])
@@ -220,12 +260,15 @@ class Market:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self.threads)
             list(self._pool.map(work, spans))
-        return Credit(values, state.need, state.weight * self.asks)
+        if kept is not None:
+            kept.filled = True
+        return Credit(values, state.need, state.weight * self.asks, levers)
 
     def _scalars(self, conditions: Conditions, levers: Levers) -> tuple[Array, Array]:
         p = self.parameters
         funding = conditions.funding_cost
         low = p["firms.smallest_offer"] - p["firms.smallest_offer_spread"]
+        elasticity = p["firms.demand_semi_elasticity"]
         charge = p["market.risk_weight"] * p["market.capital_ratio"]
         values = {
             "rate_sensitivity": p["firms.rate_sensitivity"],
@@ -241,10 +284,8 @@ class Market:
             "pass_through": p["market.pass_through"],
             "offer_low": low,
             "offer_inverse_width": 1 / (2 * p["firms.smallest_offer_spread"]),
-            "cover_counted": levers.credibility * levers.kept,
-            "cover_paid": levers.credibility,
-            "fee": levers.fee,
-            "inverse_paperwork": 1 / (2 * max(levers.paperwork, 1e-12)),
+            "inverse_elasticity": 1 / elasticity if elasticity > 0 else 0.0,
+            "value_per_unit": value_per_unit(p),
             "reward_withheld": 1 - levers.reward_passed,
             "access": p["micro_lender.access"],
         }

@@ -45,6 +45,9 @@ def macro_states(count: int) -> Array:
     return z
 
 
+STATES = macro_states(256)  # the macro states over which expectations are taken
+
+
 def irb_capital(
     pd: npt.ArrayLike, lgd: npt.ArrayLike, correlation: npt.ArrayLike, maturity: float | None = 2.5
 ) -> Array:
@@ -110,18 +113,16 @@ class ClaimPool:
         states = np.atleast_1d(np.asarray(z, dtype=float))
         if not len(self.pd):
             return np.zeros(len(states))
-        value: Array = self.exposure @ conditional_pd(
-            self.pd[:, None], states[None, :], self.correlation[:, None]
-        )
+        pd = conditional_pd(self.pd[:, None], states[None, :], self.correlation[:, None])
+        # no matrix product: its bytes would depend on the library's threads
+        value: Array = (self.exposure[:, None] * pd).sum(axis=0)
         return value
 
-    def credibility(self, payable: float, z: Array) -> float:
-        """Phi = E min(C(z), payable) / E C(z): the share of promised claims that can be paid, where it is needed."""
-        claims = self.claims(z)
-        total = float(claims.sum())
-        if total <= 0:
-            return 1.0 if payable > 0 else 0.0
-        return float(np.minimum(claims, max(payable, 0.0)).sum()) / total
+    def by_state(self) -> Array:
+        """Claims in each state of `STATES`, CNY million, scaled so that their mean is the expectation exactly."""
+        claims = self.claims(STATES)
+        mean = float(claims.mean())
+        return claims * (self.expected / mean) if mean > 0 else claims
 
 
 def correlation_of(parameters: Any) -> float | None:

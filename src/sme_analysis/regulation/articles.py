@@ -19,7 +19,7 @@ from sme_analysis.errors import UserError
 
 Force = Literal["duty", "encourage", "may", "none"]
 Level = Literal["prefecture", "county", "none"]
-Status = Literal["modelled", "channel, not modelled yet", "no financing channel"]
+Status = Literal["modelled", "off by default", "no financing channel"]
 
 
 @dataclass(frozen=True)

@@ -117,21 +117,64 @@ def fail_if_exit_exceeds_one(values: Values) -> list[Clash]:
 
 def fail_if_subsidy_exceeds_the_interest(values: Values) -> list[Clash]:
     """Refuse an interest subsidy above the reference rate, which would pay firms for borrowing."""
-    subsidy, rate = values["special_fund.interest_subsidy"], values["market.reference_rate"]
+    subsidy = values["special_fund.interest_subsidy"] + values["special_fund.circular_extra"]
+    rate = values["market.reference_rate"]
     if not values["special_fund.active"] or subsidy <= rate:
         return []
     return [
         Clash(
-            ("special_fund.interest_subsidy", "market.reference_rate"),
+            ("special_fund.interest_subsidy", "special_fund.circular_extra", "market.reference_rate"),
             f"a subsidy of {show(subsidy, 'rate')}",
             f"at most the reference rate, {show(rate, 'rate')}",
         )
     ]
 
 
+def fail_if_reguarantee_exceeds_the_guarantee(values: Values) -> list[Clash]:
+    """Require that re-guarantors bear no more of a loss than is guaranteed."""
+    parts = values["loan_guarantee.national_share"] + values["loan_guarantee.province_share"]
+    share = values["loan_guarantee.share"]
+    if not values["loan_guarantee.active"] or parts <= share + 1e-12:
+        return []
+    return [
+        Clash(
+            ("loan_guarantee.national_share", "loan_guarantee.province_share", "loan_guarantee.share"),
+            f"re-guarantee of {show(parts, 'share')} of a loss",
+            f"at most the share guaranteed, {show(share, 'share')}",
+        )
+    ]
+
+
+def fail_if_premium_floor_above_cap(values: Values) -> list[Clash]:
+    """Require that the regulated floor of a premium is not above its cap."""
+    return [
+        Clash(
+            (f"{name}.premium_floor", f"{name}.premium_cap"),
+            f"a floor of {show(values[f'{name}.premium_floor'], 'rate')}",
+            f"at most the cap, {show(values[f'{name}.premium_cap'], 'rate')}",
+        )
+        for name in ("loan_guarantee", "loan_insurance")
+        if values[f"{name}.active"] and values[f"{name}.premium_floor"] > values[f"{name}.premium_cap"]
+    ]
+
+
+def fail_if_shock_lies_beyond_the_horizon(values: Values) -> list[Clash]:
+    """Require that a shock begins within the years that are simulated."""
+    first, years = values["stress.first_year"], values["horizon.years"]
+    if not values["stress.active"] or first <= years:
+        return []
+    return [
+        Clash(
+            ("stress.first_year", "horizon.years"),
+            f"a shock from year {show(first, 'count')} of a horizon of {show(years, 'count')} years",
+            "a first year within the horizon",
+        )
+    ]
+
+
 def fail_if_active_instrument_reaches_nobody(values: Values) -> list[Clash]:
     """Refuse an active instrument without an eligible size class: `active: false` says it plainly."""
-    instruments = ("special_fund", "risk_compensation", "credit_incentive")
+    instruments = [key.partition(".")[0] for key in values if key.endswith(".eligible_sizes")]
     return [
         Clash(
             (f"{name}.eligible_sizes", f"{name}.active"),
@@ -152,6 +195,9 @@ CHECKS: tuple[Callable[[Values], list[Clash]], ...] = (
     fail_if_offer_threshold_leaves_the_unit_interval,
     fail_if_exit_exceeds_one,
     fail_if_subsidy_exceeds_the_interest,
+    fail_if_reguarantee_exceeds_the_guarantee,
+    fail_if_premium_floor_above_cap,
+    fail_if_shock_lies_beyond_the_horizon,
     fail_if_active_instrument_reaches_nobody,
 )
 

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sme_analysis.errors import UserError
-from sme_analysis.instruments import OpenYear
-from sme_analysis.instruments.base import Year
-from sme_analysis.market.credit import Conditions, Credit, Market
+from sme_analysis.instruments import OpenYear, Year
+from sme_analysis.market.credit import Conditions, Credit, Kept, Market
 from sme_analysis.market.levers import NO_LEVERS, Levers
 
 Array = npt.NDArray[np.float64]
 TOLERANCE = 1e-9
+MOST_KEPT = 200_000  # firms whose offers without policy are kept while a year is solved: 240 bytes each
 MOST_PASSES = 30  # for Broyden's method; what has not settled by then is solved by bracketing
 
 
@@ -77,6 +77,7 @@ def solve_year(
     plain = market.inputs(year.state, NO_LEVERS) if year.share < 1 else None
     x = market.inputs(year.state, NO_LEVERS)
     written = NO_LEVERS
+    kept = Kept(market) if market.size <= MOST_KEPT else None
 
     def answer(v: Array) -> Array:
         nonlocal written
@@ -85,11 +86,11 @@ def solve_year(
         for instrument, unknowns in zip(opened, parts, strict=True):
             levers = instrument.levers(levers, unknowns)
         conditions = Conditions(float(v[0]), cof0)
-        market.update(x, levers, written)
+        market.update(x, year.state, levers, written)
         written = levers
-        credit = market.run(year.state, conditions, levers, out=out, inputs=x)
+        credit = market.run(year.state, conditions, levers, out=out, inputs=x, kept=kept)
         if plain is not None:  # loans made before the policy was in force
-            before = market.run(year.state, conditions, NO_LEVERS, inputs=plain)
+            before = market.run(year.state, conditions, NO_LEVERS, inputs=plain, kept=kept)
             credit.mix(before, year.share)
         lending = credit.lending
         cof = cof0 + eta * np.log(lending / lending0)

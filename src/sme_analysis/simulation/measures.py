@@ -9,7 +9,7 @@ import pandas as pd
 from sme_analysis.market.credit import Credit, State
 
 Array = npt.NDArray[np.float64]
-RISK_BANDS = ("safest fifth", "second", "middle", "fourth", "riskiest fifth")
+RISK_BANDS = ("safest tenth", "2nd", "3rd", *(f"{k}th" for k in range(4, 10)), "riskiest tenth")
 AGE_BANDS = ("under 3 years", "3 to 6 years", "6 years and more")
 DIMENSIONS = ("size_class", "industry", "legal_form", "risk", "age")
 
@@ -32,7 +32,15 @@ MEASURES = (
     "covered_lending",
     "covered_defaults",
     "covered_borrowers",
-    "claims",
+    "covered_losses",
+    "covered_defaults_before",
+    "covered_defaults_monitored",
+    "relief",
+    "fees",
+    "premiums",
+    "paperwork",
+    "unpaid_interest",
+    "value",
     "borrowers_without",
     "lending_without",
     "programme_lending",
@@ -50,7 +58,9 @@ class Cells:
         band = np.empty(len(firms), dtype=np.int64)
         # Equal-quality firms (a firm split in two) share a band: the band is that of their common upper edge.
         upper = pd.Series(mass).groupby(quality[order]).transform("max").to_numpy()
-        band[order] = np.clip(np.ceil(upper / mass[-1] * 5 - 1e-9).astype(int) - 1, 0, 4)
+        band[order] = np.clip(
+            np.ceil(upper / mass[-1] * len(RISK_BANDS) - 1e-9).astype(int) - 1, 0, len(RISK_BANDS) - 1
+        )
         age = np.digitize(firms["age"].to_numpy(), [3.0, 6.0])
         columns = [pd.Categorical(firms[name]) for name in ("size_class", "industry", "legal_form")]
         names = [list(c.categories) for c in columns] + [list(RISK_BANDS), list(AGE_BANDS)]
@@ -86,7 +96,15 @@ class Cells:
             "covered_lending": credit["covered_loan"] * asking,
             "covered_defaults": credit["covered_default"] * asking,
             "covered_borrowers": credit["covered_served"] * asking,
-            "claims": credit["claim"] * asking,
+            "covered_losses": credit["covered_loss"] * asking,
+            "covered_defaults_before": credit["covered_default_before"] * asking,
+            "covered_defaults_monitored": credit["covered_default_monitored"] * asking,
+            "relief": credit["covered_loss"] * credit.levers.relief() * asking,
+            "fees": credit["covered_loan"] * np.asarray(credit.levers.fee) * asking,
+            "premiums": credit["covered_loan"] * np.asarray(credit.levers.premium) * asking,
+            "paperwork": credit["paperwork"] * asking,
+            "unpaid_interest": (credit["bank_unpaid"] + credit["micro_unpaid"]) * asking,
+            "value": credit["value"] * asking,
             "borrowers_without": credit["served0"] * asking,
             "lending_without": credit["loan0"] * asking,
             "programme_lending": programme * asking,
