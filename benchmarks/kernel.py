@@ -21,8 +21,8 @@ from scipy.special import lambertw
 from sme_analysis.firms import synthetic_firms
 from sme_analysis.market.closed_form import clip01, exp, line_at_ceiling, rate_of
 from sme_analysis.market.credit import Conditions, Market
-from sme_analysis.market.kernel import BLOCK, INPUTS
 from sme_analysis.market.levers import NO_LEVERS
+from sme_analysis.market.rows import BLOCK, INPUTS
 from sme_analysis.scenario import load_scenario
 from sme_analysis.simulation import simulate
 

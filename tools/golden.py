@@ -17,7 +17,7 @@ from sme_analysis.scenario import load_scenario
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tests" / "golden"
-SMALL = {"simulation.firms": 2000}
+SMALL = {"simulation.firms": 2000, "simulation.fund_paths": 1000}
 DIGITS = 7
 
 
@@ -32,7 +32,8 @@ def result(name: str) -> dict[str, Any]:
     assessment = assess(parameters, synthetic_firms(parameters))
     found = assessment.simulation
     figures: dict[str, Any] = {
-        column: [_rounded(x) for x in values] for column, values in headline(found).to_dict("list").items()
+        str(column): [_rounded(x) for x in values]
+        for column, values in headline(found).to_dict("list").items()
     }
     figures["public_cost"] = [_rounded(x) for x in cost_table(found)["total"]]
     shares = who_gets_a_yuan(found)

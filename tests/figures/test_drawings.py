@@ -11,8 +11,10 @@ from sme_analysis.figures import (
     risk_compensation,
     special_funds,
 )
-from sme_analysis.impact import assess
+from sme_analysis.firms import synthetic_firms
+from sme_analysis.impact import assess, attribution, value_for_money
 from sme_analysis.impact.unmet_need import PARTS, firm_outcomes, unmet_need
+from sme_analysis.instruments import INSTRUMENTS
 from sme_analysis.report import style
 from sme_analysis.scenario import load_scenario
 
@@ -68,17 +70,30 @@ def test_composition_is_a_waterfall_to_the_additional_lending(package):
     assert drawn(policy_package.composition_plot(data))
 
 
-def test_interaction_is_the_package_less_its_parts(package):
-    data = policy_package.alone_and_together_data(package).set_index("measure")
-    columns = ["additional_lending", "new_borrowers", "cost"]
-    parts = data.loc[[m for m in data.index if m.endswith("alone")], columns].sum()
-    assert np.allclose(parts + data.loc["interaction", columns], data.loc["package", columns])
-    assert drawn(policy_package.cost_plot(policy_package.cost_data(package)))
+def test_cost_by_instrument_and_year(package):
+    data = policy_package.cost_data(package)
+    assert data["cost"].sum() == pytest.approx(value_for_money(package.simulation)["cost"])
+    assert drawn(policy_package.cost_plot(data))
+
+
+def test_attribution_goes_from_nothing_to_the_package(base, package):
+    few = base.replace({"simulation.firms": 300, "horizon.years": 1})
+    found = attribution(few, synthetic_firms(few), ("special_fund", "credit_incentive", "loan_insurance"))
+    data = policy_package.attribution_data(found)
+    assert data["additional"].iloc[:-1].sum() == pytest.approx(data["additional"].iloc[-1], abs=1e-9)
+    assert drawn(policy_package.attribution_plot(data))
+    pairs = policy_package.overlap_data(found).set_index("instrument")
+    assert np.allclose(pairs, pairs.T)
+
+
+def test_options_begin_with_exactly_nothing(package):
+    data = policy_package.options_data(package).set_index("option")
+    assert data.loc["do nothing", ["additional", "new_borrowers", "rate_change", "present_value"]].eq(0).all()
+    assert data.loc["package", "present_value"] > data.loc["do the minimum", "present_value"] > 0
 
 
 def test_an_idle_package_draws_too(base):
-    off = {f"{name}.active": False for name in ("special_fund", "risk_compensation", "credit_incentive")}
-    idle = assess(base.replace(off))
+    idle = assess(base.replace({f"{name}.active": False for name in INSTRUMENTS}))
     data = policy_package.composition_data(idle)
     assert (data["amount"] == 0).all()
     assert policy_package.active(idle.parameters) == []
@@ -98,7 +113,7 @@ def test_cover_response_starts_at_nothing(base):
 def test_fund_figures(fund, base):
     assert drawn(risk_compensation.fund_fan_plot(fund.solvency))
     gains = risk_compensation.who_gains_data(fund)
-    assert len(gains) == 5
+    assert len(gains) == 10
     assert drawn(risk_compensation.who_gains_plot(gains))
     stops = risk_compensation.stop_rule_data(fund, (0.03, 0.2))
     assert stops["closed"].iloc[0] >= stops["closed"].iloc[1]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sme_analysis.firms import synthetic_firms
 from sme_analysis.impact import assess, effects
+from sme_analysis.instruments import INSTRUMENTS
 from sme_analysis.instruments.base import Queue, eligible
 from sme_analysis.instruments.credit_incentive import expected_increment
 from sme_analysis.scenario import load_scenario
@@ -88,7 +89,7 @@ def test_a_stop_rule_closes_new_cover_in_the_following_year(base):
 
 
 def test_a_broken_promise_is_priced_before_it_is_broken(base):
-    only = {"special_fund.active": False, "credit_incentive.active": False, "horizon.years": 1}
+    only = {f"{name}.active": name == "risk_compensation" for name in INSTRUMENTS} | {"horizon.years": 1}
     kept, doubted = (
         effects(assess(base.replace({**only, "policy_credibility.kept": k})).simulation)[
             "lending_change"

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from twin import twin_pass
 
-from sme_analysis.market.credit import Conditions, Market
-from sme_analysis.market.kernel import OUTPUTS
+from sme_analysis.market.credit import Conditions, Kept, Market
 from sme_analysis.market.levers import NO_LEVERS, Levers
+from sme_analysis.market.rows import OUTPUTS
 from sme_analysis.scenario import load_scenario
 
 N = 300
@@ -35,8 +35,9 @@ def _firms():
 def _levers():
     r = np.random.default_rng(3)
     return Levers(
-        cover=0.5 * (r.random(N) < 0.7), enrol=r.random(N), cover_limit=3.0, fee=0.003, paperwork=0.003,
-        credibility=0.9, kept=0.95, bank_reward=0.004, micro_reward=0.001, reward_passed=0.3,
+        cover=0.5 * (r.random(N) < 0.7), enrol=r.random(N), cover_limit=3.0, fee=0.003,
+        paperwork=0.004 * r.random(N), guarantee=(g := 0.8 * (r.random(N) < 0.3)), guarantee_paid=0.9 * g,
+        excess=0.5, premium=0.01 * (g > 0), credibility=0.9, kept=0.95, bank_reward=0.004, micro_reward=0.001, reward_passed=0.3,
         subsidy=0.01 * (r.random(N) < 0.5), own_funds=0.02, quality=-0.05, precision=0.1 * (r.random(N) < 0.5),
         fixed_cost_factor=0.8,
     )  # fmt: skip
@@ -59,6 +60,27 @@ def test_the_kernel_agrees_with_its_twin(changes, tolerance, levers):
     twin = twin_pass(inputs, s, lenders, market.nodes, market.inv_widths, levers is not None)
     for name, a, b in zip(OUTPUTS, compiled, twin, strict=True):
         assert np.abs(a - b).max() < tolerance, name
+
+
+def test_offers_that_are_kept_give_the_same_bytes():
+    market = Market(_firms(), load_scenario("haixi-2020").parameters)
+    conditions, other = Conditions(0.018, 0.0175), Conditions(0.0185, 0.0175)
+    kept = Kept(market)
+    market.run(market.initial, other, _levers(), kept=kept)
+    again = market.run(market.initial, conditions, _levers(), kept=kept)
+    assert again.values.tobytes() == market.run(market.initial, conditions, _levers()).values.tobytes()
+
+
+def test_value_less_price_is_the_surplus_of_the_demand_curve():
+    # where the demand curve and not the line binds, the surplus of a loan y is y/e, by hand
+    parameters = load_scenario("haixi-2020").parameters.replace({"bank.rate_ceiling": 0.24})
+    firms = _firms().assign(collateral_ratio=3.0, quality=-5.0)
+    market = Market(firms, parameters)
+    credit = market.run(market.initial, Conditions(0.0175, 0.0175))
+    surplus = credit["value"] - credit["bank_interest"] - credit["micro_interest"]
+    expected = credit.loan / parameters["firms.demand_semi_elasticity"]
+    large = market.initial.need > 1
+    assert np.allclose(surplus[large], expected[large], rtol=1e-9)
 
 
 def test_a_partial_last_block_and_any_split_give_the_same_bytes():

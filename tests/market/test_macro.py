@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
+from sme_analysis.instruments.risk_compensation import FundClaims
 from sme_analysis.market.macro import (
+    STATES,
     ClaimPool,
     basel_correlation,
     conditional_pd,
@@ -90,13 +92,32 @@ def test_homogeneous_pool_matches_vasicek_quantiles():
     assert pool.expected == pytest.approx(0.9, rel=1e-14)
 
 
+def _claims(pd_, unpaid=0.0):
+    pool = _pool(pd_)
+    return FundClaims(pool, np.full(len(STATES), unpaid), pool.by_state() + unpaid, 0.0)
+
+
 def test_credibility_is_between_nothing_and_one_and_rises_with_the_fund():
-    pool, z = _pool(0.05), macro_states(500)
-    values = [pool.credibility(fund, z) for fund in (0.0, 0.1, 0.5, 1.0, 3.0, 1e9)]
+    claims = _claims(0.05)
+    values = [claims.credibility(fund) for fund in (0.0, 0.1, 0.5, 1.0, 3.0, 1e9)]
     assert values[0] == 0.0
     assert values[-1] == 1.0
     assert all(0 <= v <= 1 for v in values)
     assert values == sorted(values)
+
+
+def test_claims_by_state_average_to_the_expected_claims_exactly():
+    pool = _pool(0.03)
+    assert pool.by_state().mean() == pytest.approx(pool.expected, rel=1e-14)
+
+
+def test_a_price_of_risk_makes_pds_risk_neutral():
+    # E^Q C = exposure x Phi(Phi^-1(p) + lambda sqrt(R)): 30 x Phi(Phi^-1(0.03) + 0.4 sqrt(0.1))
+    claims = _claims(0.03)
+    neutral = 30 * norm.cdf(norm.ppf(0.03) + 0.4 * np.sqrt(0.1))
+    assert claims.paid(1e9, 0.4) == pytest.approx(neutral, rel=3e-3)
+    assert claims.paid(1e9) == pytest.approx(claims.expected, rel=1e-12)
+    assert claims.paid(1.0, 0.4) <= 1.0
 
 
 def test_an_empty_pool_claims_nothing():

@@ -4,8 +4,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from sme_analysis.market.kernel import INPUTS, LENDER_SCALARS, OUTPUTS, SCALARS
 from sme_analysis.market.offer import break_even_rate, largest_loss, loss_given_default
+from sme_analysis.market.rows import INPUTS, LENDER_SCALARS, OUTPUTS, SCALARS
 
 
 def credit_limit(a, b, cost, f, keep, kappa, top, ceiling, p):
@@ -89,12 +89,19 @@ def _lender(x, p, lend, nodes, inv_widths, kind, policy, fallback):
     total = dict.fromkeys(keys, 0.0)
     f0 = lend["fixed_cost"] / x["need"]
     f = f0 * x["fixed_cost_factor"]
-    chi = x["cover"] * p["cover_counted"]
+    chi = x["relief"]
     a, b = x[f"{kind}_a"], x[f"{kind}_b"]
     ref = p["reference_rate"]
 
-    def draw(line, rate):
-        return min(line, np.exp(-p["demand_semi_elasticity"] * (rate - x["subsidy"] * policy - ref)))
+    def draw(line, rate, premium=0.0):
+        price = rate + premium - x["subsidy"] * policy
+        return min(line, np.exp(-p["demand_semi_elasticity"] * (price - ref)))
+
+    def value(y):
+        """The area under the inverse demand r(y) = ref - ln(y)/e from 0 to y, by its antiderivative."""
+        if y <= 0:
+            return 0.0
+        return y * p["value_per_unit"] - y * np.log(y) * p["inverse_elasticity"]
 
     for xi, inv_width in zip(nodes, inv_widths, strict=True):
         w = 1 / len(nodes)
@@ -134,56 +141,65 @@ def _lender(x, p, lend, nodes, inv_widths, kind, policy, fallback):
             held = p["pass_through"] * p["reward_withheld"] * x[f"{kind}_reward"] * policy
             return rate + s0 * ((1 - p["pass_through"]) * (r0 - rate) + held)
 
-        options = [(1.0, xn, sn, rn, 0.0, 0.0)]
-        if policy and x["cover"] > 0:
+        options = [(1.0, xn, sn, rn, False)]
+        before = expit(x["quality"] + p["rate_sensitivity"] * (pay(rn) - ref))
+        if policy and chi > 0:
             cost_e = (
                 lend["cost"]
                 + base
                 - x[f"{kind}_reward"]
                 - p["capital_charge"] * p["capital_relief"] * chi
-                + p["fee"]
+                + x["fee"]
             )
             mu = p["monitoring"] * chi * b / p["rate_sensitivity"]
             xe, se, re = offer(
                 a + mu, b, cost_e, f, 1 - chi, x["collateral"], x["cover_top"], lend, p, inv_width
             )
             charged = [pay(r) for r in (rn, re)]
-            ln, le = sn * draw(xn, charged[0]), se * draw(xe, charged[1])
-            gain = (p["surplus_per_unit"] * (le - ln) + (rn - re) * min(ln, le)) * x["need"]
-            choose = float(np.clip(gain * p["inverse_paperwork"], 0, 1))
+            ln, le = sn * draw(xn, charged[0]), se * draw(xe, charged[1], x["premium"])
+            cheaper = (rn - re - x["premium"]) * min(ln, le)
+            gain = (p["surplus_per_unit"] * (le - ln) + cheaper) * x["need"]
+            choose = float(np.clip(gain * x["inverse_paperwork"], 0, 1))
             e = choose * x["enrol"]
-            options = [(1 - e, xn, sn, rn, 0.0, 0.0), (e, xe, se, re, x["cover"], chi)]
+            options = [(1 - e, xn, sn, rn, False), (e, xe, se, re, True)]
+            # those whose paperwork t, uniform on [0, 2 m], is below the gain enrol: the integral of t over them is m choose^2
+            mean = 1 / (2 * x["inverse_paperwork"])
+            total["paperwork"] += w * x["enrol"] * mean * choose**2 / x["need"]
             total["coverable_loan"] += w * choose * le
             both = min(s0, se)
             would = (l0 * both / s0 if s0 > 0 else 0.0) + (se - both) * p["access"] * fallback
             total["covered_deadweight"] += w * e * would
-        for share, line, served, rate, cover, counted in options:
+        for share, line, served, rate, enrolled in options:
             q = w * share
+            premium = x["premium"] if enrolled else 0.0
             r = pay(rate)
-            y = draw(line, r)
-            pd = expit(x["quality"] + p["monitoring"] * counted + p["rate_sensitivity"] * (r - ref))
+            y = draw(line, r, premium)
+            watched = x["quality"] + p["rate_sensitivity"] * (r - ref)
+            pd = expit(watched + (p["monitoring"] * chi if enrolled else 0.0))
             lgd = loss_given_default(
                 y, x["collateral"], p["lgd_unsecured"], p["lgd_collateral"], p["lgd_floor"]
             )
             loan = served * y
-            cost = (
-                lend["cost"]
-                + base
-                + (p["fee"] - p["capital_charge"] * p["capital_relief"] * chi if cover else 0.0)
-            )
+            cost = lend["cost"] + base
+            own = pd * lgd
+            if enrolled:
+                cost += x["fee"] - p["capital_charge"] * p["capital_relief"] * chi
+                own *= 1 - x["relief_paid"]
             total["served"] += q * served
             total["loan"] += q * loan
             total["interest"] += q * loan * r
-            total["effective_interest"] += q * loan * (r - x["subsidy"] * policy)
+            total["unpaid"] += q * loan * r * pd
+            total["effective_interest"] += q * loan * (r + premium - x["subsidy"] * policy)
+            total["value"] += q * served * value(y)
             total["default"] += q * loan * pd
             total["loss"] += q * loan * pd * lgd
-            total["profit"] += q * (
-                loan * (r * (1 - pd) - pd * lgd * (1 - cover * p["cover_paid"]) - cost) - served * f
-            )
-            if cover:
+            total["profit"] += q * (loan * (r * (1 - pd) - own - cost) - served * f)
+            if enrolled:
                 total["covered_served"] += q * served
                 total["covered_loan"] += q * loan
                 total["covered_default"] += q * loan * pd
-                total["claim_if_default"] += q * loan * lgd * cover
-                total["claim"] += q * loan * pd * lgd * cover
+                total["covered_default_before"] += q * loan * before
+                total["covered_default_monitored"] += q * loan * expit(watched)
+                total["covered_loss_if_default"] += q * loan * lgd
+                total["covered_loss"] += q * loan * pd * lgd
     return total

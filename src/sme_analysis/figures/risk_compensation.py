@@ -108,7 +108,7 @@ def fund_fan_plot(paths: Solvency) -> Figure:
 
 
 def who_gains_data(a: Assessment) -> pd.DataFrame:
-    """Additional lending and borrowers of the first year by fifth of risk (safest first)."""
+    """Additional lending and borrowers of the first year by tenth of risk (safest first)."""
     table = effects(a.simulation, ["risk"])
     first = (
         table[table["year"] == a.simulation.labels[0]]
@@ -126,8 +126,8 @@ def who_gains_data(a: Assessment) -> pd.DataFrame:
 
 
 def who_gains_plot(data: pd.DataFrame) -> Figure:
-    """Two panels of bars by fifth of risk."""
-    fig = style.new_figure(height=2.9)
+    """Two panels of bars by tenth of risk."""
+    fig = style.new_figure(height=4.0)
     left, right = fig.subplots(1, 2)
     figures.bars(left, list(data["risk"]), list(data["additional_lending"]), "number")
     left.set_xlabel("additional lending, CNY m")

@@ -16,8 +16,8 @@ def additionality(simulation: Simulation) -> pd.DataFrame:
 
     *deadweight*: what the enrolled firms would have borrowed on the counterfactual terms; *outside*: change of lending to firms
     and loans not enrolled (negative: displacement, through the cost of funds; positive: market-wide rewards); *growth*:
-    lending on counterfactual terms to the firms of the policy path, larger or more numerous by then, less that of the
-    counterfactual path (0 in the first year). The four sum to the additional lending exactly.
+    lending on counterfactual terms to the firms of the policy path, larger or more numerous by then and with less need where
+    receivables have been paid (article 25), less that of the counterfactual path. The four sum to the additional lending exactly.
 
     Returns
     -------

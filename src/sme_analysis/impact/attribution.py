@@ -13,11 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from sme_analysis.errors import UserError
-from sme_analysis.impact.effects import effects
-from sme_analysis.impact.public_cost import cost_table
+from sme_analysis.impact.public_cost import discount_factors
 from sme_analysis.instruments import INSTRUMENTS
 from sme_analysis.scenario import Parameters
-from sme_analysis.simulation import Simulation, simulate
+from sme_analysis.simulation import MEASURES, Simulation, simulate
 
 Array = npt.NDArray[np.float64]
 MOST = 10  # players: 2^10 runs
@@ -87,11 +86,17 @@ class Attribution:
 
 def outcomes(simulation: Simulation) -> dict[str, float]:
     """What is attributed: additional lending (CNY million x years), borrowers gained (x years), present value of cost."""
-    changes = effects(simulation)
+    change = (simulation.policy - simulation.counterfactual).sum(axis=2)
+    factors = discount_factors(simulation)
+    cost = sum(
+        sum(outcome.lines.values()) * factors[year.label]
+        for year in simulation.years
+        for outcome in year.outcomes.values()
+    )
     return {
-        "additional_loan_years": float(changes["lending_change"].sum()),
-        "borrower_years": float(changes["borrowers_change"].sum()),
-        "present_value": float(cost_table(simulation)["present_value"].sum()),
+        "additional_loan_years": float(change[:, MEASURES.index("lending")].sum()),
+        "borrower_years": float(change[:, MEASURES.index("borrowers")].sum()),
+        "present_value": float(cost),
     }
 
 
@@ -138,6 +143,8 @@ def attribution(
             "Join some, for example 'risk_compensation+loan_guarantee', or name fewer."
         )
 
+    whole = simulate(firms, parameters)
+
     def run(row: int) -> dict[str, float]:
         off = {
             f"{part}.active": False
@@ -145,7 +152,7 @@ def attribution(
             if not (row >> i) & 1
             for part in name.split("+")
         }
-        return dict(measure(simulate(firms, parameters.replace(off))))
+        return dict(measure(simulate(firms, parameters.replace(off), like=whole)))
 
     found = []
     with ThreadPoolExecutor(max(1, workers)) as pool:

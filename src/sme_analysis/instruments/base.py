@@ -210,8 +210,8 @@ def eligible(firms: pd.DataFrame, settings: Mapping[str, Any]) -> Rows:
 def among(column: pd.Series, names: Sequence[str]) -> Rows:
     """Rows of a categorical column that hold one of the names, by its codes."""
     wanted = np.array([name in names for name in column.cat.categories], dtype=bool)
-    rows: Rows = np.take(wanted, column.cat.codes.to_numpy())
-    return rows
+    codes: npt.NDArray[np.integer[Any]] = column.cat.codes.to_numpy()
+    return np.asarray(wanted[codes], dtype=np.bool_)
 
 
 def awareness(parameters: Mapping[str, Any]) -> float:
@@ -241,7 +241,8 @@ def draw(firms: pd.DataFrame, name: str) -> Array:
 def reached(firms: pd.DataFrame, instrument: Instrument, *, aware: bool = True) -> Rows:
     """Eligible firms that take part: u < participation x awareness."""
     share = instrument.p["participation"] * (awareness(instrument.parameters) if aware else 1.0)
-    return eligible(firms, instrument.p) & (draw(firms, instrument.name) < share)
+    rows: Rows = eligible(firms, instrument.p) & (draw(firms, instrument.name) < share)
+    return rows
 
 
 def number_of_firms(instrument: Instrument, year: Year, rows: Rows | Array) -> float:

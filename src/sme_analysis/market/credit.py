@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sme_analysis.market.kernel import BLOCK, INPUTS, OUTPUTS, SCALARS, credit_pass
+from sme_analysis.market.kernel import credit_pass
 from sme_analysis.market.levers import NO_LEVERS, Levers
+from sme_analysis.market.rows import BLOCK, INPUTS, OUTPUTS, SCALARS
 
 Array = npt.NDArray[np.float64]
 CHUNK = (

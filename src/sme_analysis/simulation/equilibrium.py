@@ -17,6 +17,7 @@ from sme_analysis.market.levers import NO_LEVERS, Levers
 Array = npt.NDArray[np.float64]
 TOLERANCE = 1e-9
 MOST_KEPT = 200_000  # firms whose offers without policy are kept while a year is solved: 240 bytes each
+DAMPED_PASSES = 80
 MOST_PASSES = 30  # for Broyden's method; what has not settled by then is solved by bracketing
 
 
@@ -63,11 +64,11 @@ def solve_year(
 
     The cost of funds is cof = cof0 + eta ln(L/L0) with L0 the counterfactual lending of the year (CNY million); each
     instrument adds its unknowns (fund credibility, the marginal share of a reward, where a queue closes). All are found
-    as one fixed point to 1e-9 by Broyden's method, from `guess` where one is given.
+    as one fixed point to 1e-9, from `guess` where one is given.
 
     Raises
     ------
-    NoEquilibrium : the unknowns did not settle within 60 passes
+    NoEquilibrium : the unknowns did not settle
     """
     p = market.parameters
     cof0, eta = p["market.funding_cost"], p["market.funding_slope"]
@@ -164,7 +165,7 @@ def bracketed(answer: Callable[[Array], Array], start: Array, index: int) -> int
 def fixed_point(
     answer: Callable[[Array], Array], start: Array, inverse: Array | None = None
 ) -> tuple[int, Array, Array]:
-    """Iterate to v = answer(v) within 1e-9 in every unknown by Broyden's method.
+    """Iterate to v = answer(v) within 1e-9 in every unknown: by Broyden's method, and by Newton's where that wanders.
 
     Parameters
     ----------
@@ -173,8 +174,69 @@ def fixed_point(
 
     Returns
     -------
-    Number of calls, the inverse Jacobian and the solution. Where the residual has not fallen for several steps the inverse is
-    dropped and the next step is damped.
+    Number of calls, the inverse Jacobian and the solution
+
+    Raises
+    ------
+    NoEquilibrium : neither method settles
+    """
+    try:
+        return broyden(answer, start, inverse)
+    except NoEquilibrium:
+        found = newton(answer, start)
+        if found is None:
+            raise
+        return found
+
+
+def newton(answer: Callable[[Array], Array], start: Array) -> tuple[int, Array, Array] | None:
+    """Newton's method with differences for the Jacobian, from a point that damped iteration has brought near; None if it fails.
+
+    It costs a pass an unknown and step, and takes what Broyden's method cannot: unknowns that start at a bound, and a queue whose
+    place jumps over firms that enrol nothing as others come and go.
+    """
+    v, calls = start.copy(), 0
+    residual = answer(v) - v
+    for _ in range(DAMPED_PASSES):
+        v = _held(v + 0.5 * residual)
+        residual = answer(v) - v
+        calls += 1
+        if float(np.max(np.abs(residual))) <= 1e-6:
+            break
+    for _ in range(25):
+        size = float(np.max(np.abs(residual)))
+        if size <= TOLERANCE:
+            return calls, -np.eye(len(v)), v
+        jacobian = np.empty((len(v), len(v)))
+        for k in range(len(v)):
+            step = 1e-6 if v[k] < 0.5 else -1e-6
+            moved = v.copy()
+            moved[k] += step
+            jacobian[:, k] = (answer(moved) - moved - residual) / step
+        calls += len(v) + 1
+        direction = np.linalg.lstsq(jacobian, -residual, rcond=None)[0]
+        for shorter in (1.0, 0.5, 0.25, 0.1, 0.03):
+            new = _held(v + shorter * direction)
+            following = answer(new) - new
+            calls += 1
+            if float(np.max(np.abs(following))) < size:
+                break
+        v, residual = new, following
+    return None
+
+
+def _held(v: Array) -> Array:
+    held = v.copy()
+    held[1:] = np.clip(held[1:], 0.0, 1.0)
+    return held
+
+
+def broyden(
+    answer: Callable[[Array], Array], start: Array, inverse: Array | None = None
+) -> tuple[int, Array, Array]:
+    """Broyden's method, as `fixed_point`.
+
+    Where the residual has not fallen for several steps the inverse is dropped and the next step is damped.
     """
     plain = -np.eye(len(start))
     h = plain if inverse is None or inverse.shape != plain.shape else inverse.copy()
@@ -190,8 +252,7 @@ def fixed_point(
         if stalled >= 5:
             damping, stalled = 0.5 * damping, 0
             h = damping * plain
-        new = v - h @ residual
-        new[1:] = np.clip(new[1:], 0.0, 1.0)
+        new = _held(v - h @ residual)
         step = new - v
         following = answer(new) - new
         change = following - residual

@@ -10,17 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sme_analysis.instruments import Instrument, Outcome, Year, active_instruments
-from sme_analysis.market.credit import Conditions, Credit, Market, State
-from sme_analysis.market.environment import Environment, environments
-from sme_analysis.market.kernel import OUTPUTS
+from sme_analysis.instruments import INSTRUMENTS, Instrument, Outcome, Year, active_instruments
+from sme_analysis.market.credit import Credit, Market, State
+from sme_analysis.market.environment import Environment
 from sme_analysis.market.levers import NO_LEVERS, Levers
-from sme_analysis.market.macro import ClaimPool, correlation_of
+from sme_analysis.market.rows import OUTPUTS
+from sme_analysis.simulation.baseline import Baseline, baseline, surprises
 from sme_analysis.simulation.equilibrium import Start, solve_year
-from sme_analysis.simulation.measures import MEASURES, Cells
+from sme_analysis.simulation.measures import MEASURES
 
 Array = npt.NDArray[np.float64]
-SIZES = ("micro", "small", "medium")
 SOLVED_DIRECTLY = 50_000  # larger tables take their first guesses from a thinned one
 COARSER = 20  # every so many firms make the thinned table
 
@@ -67,20 +66,32 @@ class Simulation:
 
     Attributes
     ----------
-    firms, market : the firm table in the order of all per-firm arrays, and the market made from it
+    base : what policies share: firms, market and the years without policy
     policy, counterfactual : float arrays (years, len(MEASURES), cells); CNY million or numbers of firms
-    cells : the cells' labels, one row a cell, columns `measures.DIMENSIONS`
     years : one `PolicyYear` a year, with every instrument's costs and facts
     """
 
     parameters: Mapping[str, Any]
-    firms: pd.DataFrame
-    market: Market
+    base: Baseline
     labels: tuple[str, ...]
     policy: Array
     counterfactual: Array
-    cells: pd.DataFrame
     years: tuple[PolicyYear, ...]
+
+    @property
+    def firms(self) -> pd.DataFrame:
+        """The firm table, in the order of all per-firm arrays."""
+        return self.base.firms
+
+    @property
+    def market(self) -> Market:
+        """The market of the firms."""
+        return self.base.market
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """The cells' labels, one row a cell, columns `measures.DIMENSIONS`."""
+        return self.base.cells.labels
 
     def table(self, by: Sequence[str] = ()) -> pd.DataFrame:
         """Additive measures as columns, by year and the given dimensions; column `path` is policy or counterfactual."""
@@ -115,6 +126,7 @@ def simulate(
     *,
     threads: int = 1,
     macro_path: Sequence[float] | None = None,
+    like: Simulation | None = None,
 ) -> Simulation:
     """Simulate the years of a scenario and its counterfactual.
 
@@ -124,42 +136,41 @@ def simulate(
     parameters : resolved catalogue values
     threads : number of threads; the bytes of the result do not depend on it
     macro_path : realised macro state z of each year, or None for expectations (lenders always price on expectations)
+    like : a simulation of the same firms whose parameters differ in instruments only: its counterfactual is taken over and its
+        solutions are first guesses, `threads` and `macro_path` are its own
 
     Raises
     ------
     NoEquilibrium : a year has no solution within the allowed passes
-    ValueError : `macro_path` has another length than the horizon
+    ValueError : `macro_path` has another length than the horizon, or `like` another counterfactual
     """
     labels = year_labels(parameters)
-    firms, instruments = prepared(firms, parameters)
-    weather = environments(firms, parameters, len(labels), macro_path)
-    market = Market(firms, parameters, threads)
-    cells = Cells(firms, market.wants, market.asks)
-    growth = Growth(firms, parameters, market)
+    if like is None:
+        firms, instruments = prepared(firms, parameters)
+        base = baseline(firms, parameters, len(labels), threads=threads, macro_path=macro_path)
+        guesses = _coarse_solutions(firms, parameters, macro_path)
+    else:
+        _fail_unless_alike(parameters, like.parameters)
+        base, firms = like.base, like.firms
+        instruments = active_instruments(firms, parameters)
+        guesses = tuple(_restricted(year, [i.name for i in instruments]) for year in like.years)
+    market, cells, growth = base.market, base.cells, base.growth
     memory: dict[str, Any] = {}
-    cof0 = parameters["market.funding_cost"]
-    scratch, scratch0 = np.empty((len(OUTPUTS), market.size)), np.empty((len(OUTPUTS), market.size))
-
-    start = market.initial
-    past = State(start.weight, start.need / (1 + parameters["firms.growth"]), start.revenue)
-    before = market.run(past, Conditions(cof0, cof0))
-    lending_before, served_before = before["bank_loan"] * before.mass, before["bank_served"].copy()
-    guesses = _coarse_solutions(firms, parameters, macro_path)
+    scratch = np.empty((len(OUTPUTS), market.size))
     guess: Start | None = None
-    state, state0 = start, start
-    years, policy_totals, totals0 = [], [], []
+    state = market.initial
+    years, policy_totals = [], []
     nothing = np.zeros(market.size)
     for t, (label, share) in enumerate(labels):
-        now, now0 = weather[t].apply(state), weather[t].apply(state0)
-        plain = market.run(now0, Conditions(cof0, cof0), out=scratch0)
-        totals0.append(cells.totals(plain, now0, nothing, nothing))
-        year = Year(t, share, now, lending_before, served_before, weather[t])
+        plain, environment = base.years[t], base.weather[t]
+        now = environment.apply(state)
+        year = Year(t, share, now, base.lending_before, base.served_before, environment)
         factors = [f for f in (i.need_factor(year) for i in instruments) if f is not None]
         if factors:
             now = replace(now, need=now.need * np.prod(factors, axis=0))
             year = replace(year, state=now)
         opened = [instrument.open(year, memory.get(instrument.name)) for instrument in instruments]
-        guess = guesses[t] if guesses else guess
+        guess = (guesses[t] if guesses else None) or guess
         solved = solve_year(market, year, opened, plain.lending, guess, out=scratch)
         guess = solved.start
         outcomes: dict[str, Outcome] = {}
@@ -184,10 +195,8 @@ def simulate(
             if instrument.name != "risk_compensation":
                 others = session.levers(others, unknowns)
         policy_totals.append(cells.totals(solved.credit, now, programme, deadweight))
-        realised = {}
-        for name, credit in (("", solved.credit), ("_without", plain)):
-            for column, value in surprises(credit, now, weather[t].z, parameters).items():
-                realised[column + name] = value
+        realised = surprises(solved.credit, now, environment.z, parameters)
+        realised |= {f"{name}_without": value for name, value in plain.realised.items()}
         years.append(
             PolicyYear(
                 label,
@@ -205,19 +214,40 @@ def simulate(
                 realised,
             )
         )
-        normal = growth.funded_mean(plain, state0)
-        state = growth.next(state, solved.credit, normal, solved.levers)
-        state0 = growth.next(state0, plain, normal, NO_LEVERS)
+        state = growth.next(state, solved.credit, plain.funded, solved.levers)
     return Simulation(
         parameters,
-        firms,
-        market,
+        base,
         tuple(label for label, _ in labels),
         np.array(policy_totals),
-        np.array(totals0),
-        cells.labels,
+        np.array([year.totals for year in base.years]),
         tuple(years),
     )
+
+
+def _fail_unless_alike(parameters: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+    """Raise where a counterfactual cannot be taken over: only the instruments' own parameters may differ."""
+    own = {*INSTRUMENTS, "policy_credibility"}
+    differ = [key for key in parameters if key.partition(".")[0] not in own and parameters[key] != other[key]]
+    if differ:
+        raise ValueError(
+            f"another counterfactual: {', '.join(differ)} differ, and only parameters of instruments may"
+        )
+
+
+def _restricted(year: PolicyYear, names: Sequence[str]) -> Start | None:
+    """The solution of a year as a first guess where only some of its instruments act; None where others do as well."""
+    known = list(year.outcomes)
+    if not names or not set(names) <= set(known):
+        return None  # without any instrument nothing is to be found: the year starts where it ends, exactly
+    sizes = [len(u) for u in year.start.unknowns]
+    first = np.cumsum([1, *sizes])
+    rows = [0]
+    for name in names:
+        k = known.index(name)
+        rows += list(range(first[k], first[k] + sizes[k]))
+    unknowns = tuple(year.start.unknowns[known.index(name)] for name in names)
+    return Start(year.start.funding_cost, unknowns, year.start.inverse[np.ix_(rows, rows)])
 
 
 def prepared(firms: pd.DataFrame, parameters: Mapping[str, Any]) -> tuple[pd.DataFrame, list[Instrument]]:
@@ -234,29 +264,12 @@ def prepared(firms: pd.DataFrame, parameters: Mapping[str, Any]) -> tuple[pd.Dat
     return firms, active_instruments(firms, parameters)
 
 
-def surprises(
-    credit: Credit, state: State, z: float | None, parameters: Mapping[str, Any]
-) -> dict[str, float]:
-    """Losses, unpaid interest and defaults in macro state z less what was expected of them, CNY million; 0 without a z."""
-    names = {"losses": "loss", "unpaid": "unpaid", "defaults": "default"}
-    if z is None:
-        return dict.fromkeys(names, 0.0)
-    default = credit["bank_default"] + credit["micro_default"]
-    found = {}
-    for name, column in names.items():
-        expected = credit[f"bank_{column}"] + credit[f"micro_{column}"]
-        exposure = np.divide(expected * credit.loan, default, out=np.zeros_like(expected), where=default > 0)
-        pool = ClaimPool(exposure, expected, credit.mass, state.revenue, correlation_of(parameters))
-        found[name] = float(pool.claims(z)[0]) - pool.expected
-    return found
-
-
 def _coarse_solutions(
     firms: pd.DataFrame, parameters: Mapping[str, Any], macro_path: Sequence[float] | None
-) -> list[Start] | None:
+) -> Sequence[Start | None]:
     """Solutions of the same scenario on every k-th firm: a first guess that saves most passes over a large table."""
     if len(firms) < SOLVED_DIRECTLY:
-        return None
+        return ()
     step = COARSER
     thin = firms.iloc[::step]
     thin = thin.assign(weight=thin["weight"] * (firms["weight"].sum() / thin["weight"].sum()))
@@ -270,48 +283,3 @@ def _union(credit: Credit, loan: Array, deadweight: Array, outcome: Outcome) -> 
     total = credit.loan
     free = 1 - np.divide(loan, total, out=np.zeros_like(total), where=total > 0)
     return loan + free * outcome.loan, deadweight + free * outcome.deadweight
-
-
-class Growth:
-    """From year to year: exit, entry and the growth of need and revenue with access to credit (section 7)."""
-
-    def __init__(self, firms: pd.DataFrame, parameters: Mapping[str, Any], market: Market) -> None:
-        self.p, self.quality = parameters, market.quality
-        self.code = np.select([firms["size_class"] == name for name in SIZES], range(len(SIZES)))
-        self.first = market.initial.weight
-        self.first_mass = np.bincount(self.code, self.first, len(SIZES))
-        self.asks = market.asks
-
-    def funded_mean(self, credit: Credit, state: State) -> Array:
-        """Mean expected funded share of a firm's need on the no-policy path, by size class."""
-        funded = credit.loan / credit.need
-        mass = np.bincount(self.code, state.weight, len(SIZES))
-        mean: Array = np.bincount(self.code, state.weight * funded, len(SIZES)) / np.where(
-            mass > 0, mass, 1.0
-        )
-        return mean
-
-    def next(self, state: State, credit: Credit, normal: Array, levers: Levers) -> State:
-        """The state of the following year: exit = exit0 + exit1 p, entry restores the class, need and revenue grow.
-
-        The levers on exit, entry and growth act here.
-        """
-        p = self.p
-        loan = credit.loan
-        default = credit["bank_default"] + credit["micro_default"]
-        base = 1 / (1 + np.exp(-self.quality))
-        served = np.minimum(credit["bank_served"] + credit["micro_served"], 1.0)
-        pd_ = (1 - served) * base + served * np.divide(default, loan, out=base.copy(), where=loan > 0)
-        mass = np.bincount(self.code, state.weight, len(SIZES))
-        entrants = (
-            p["firms.entry"]
-            * (mass / np.where(self.first_mass > 0, self.first_mass, 1.0))[self.code]
-            * self.first
-            * levers.entry_factor
-        )
-        leaving = (p["firms.exit_base"] + p["firms.exit_default_slope"] * pd_) * levers.exit_factor
-        weight = state.weight * (1 - leaving) + entrants
-        funded = loan / credit.need
-        growth = 1 + p["firms.growth"] + levers.growth
-        growth = growth + p["firms.growth_funding_effect"] * (funded - normal[self.code])
-        return State(weight, state.need * growth, state.revenue * growth)
