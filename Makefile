@@ -14,7 +14,7 @@ CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python)
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint lab notebooks bench lock schema clean
+.PHONY: help setup run test lint lab notebooks golden bench lock schema clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,8 +62,12 @@ lab: $(STAMP) ## open the notebooks in JupyterLab
 notebooks: $(STAMP) ## run every stored notebook on its defaults and keep the outputs
 	$(PY) tools/store_notebooks.py
 
+golden: $(STAMP) ## accept what the shipped scenarios give now as their golden results
+	$(PY) tools/golden.py
+
 bench: $(STAMP) ## measure the kernel (a few minutes)
 	$(PY) benchmarks/kernel.py
+	$(PY) benchmarks/package.py
 
 schema: $(STAMP) ## write parameters/scenario.schema.json from the catalogue
 	$(PY) -c "from sme_analysis.scenario.schema import write_schema; print(write_schema())"

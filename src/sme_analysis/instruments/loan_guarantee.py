@@ -11,7 +11,7 @@ import pandas as pd
 
 from sme_analysis.instruments.base import Instrument, OpenYear, Outcome, Queue, Transfer, Year, draw, reached
 from sme_analysis.market.credit import Credit
-from sme_analysis.market.levers import Levers, add, times
+from sme_analysis.market.levers import Levers, add, least, times
 from sme_analysis.market.macro import ClaimPool, correlation_of
 
 Array = npt.NDArray[np.float64]
@@ -45,24 +45,31 @@ class LoanGuaranteeYear(OpenYear):
         self.limit = p["capital"] * p["leverage"]
         self.open = p["share"] > 0 and self.limit > 0
         self.unknowns = np.array([p["premium_cap"], 1.0])
+        on = scheme.queue.admitted
+        # columns that stay as they are while the year is solved
+        self.guaranteed = np.where(on, p["share"], 0.0)
+        self.own = np.where(on, p["share"] - scheme.reinsured, 0.0)
+        self.public = np.where(on, scheme.reinsured, 0.0)
+        self.paperwork = np.where(on, p["paperwork"], 0.0)
+        self.limit_of_loan = np.where(on, p["loan_cap"], np.inf)
+        self.paid_by_firm = np.where(on, 1 - p["premium_subsidy"], 0.0)
 
     def levers(self, levers: Levers, unknowns: Array) -> Levers:
         """The levers after the instrument has moved its own."""
         if not self.open:
             return levers
-        p, on = self.scheme.p, self.scheme.queue.admitted
-        guaranteed = np.where(on, p["share"], 0.0)
-        enrolled = np.where(on, self.scheme.queue.enrolled(float(unknowns[1])), 1.0)
+        queue = self.scheme.queue
+        enrolled = np.where(queue.admitted, queue.enrolled(float(unknowns[1])), 1.0)
         return levers.with_(
             self.scheme.name,
-            guarantee=add(levers.guarantee, guaranteed),
-            guarantee_paid=add(levers.guarantee_paid, guaranteed),
-            own=add(levers.own, np.where(on, p["share"] - self.scheme.reinsured, 0.0)),
-            public_share=add(levers.public_share, np.where(on, self.scheme.reinsured, 0.0)),
-            premium=add(levers.premium, np.where(on, unknowns[0] * (1 - p["premium_subsidy"]), 0.0)),
-            paperwork=add(levers.paperwork, np.where(on, p["paperwork"], 0.0)),
+            guarantee=add(levers.guarantee, self.guaranteed),
+            guarantee_paid=add(levers.guarantee_paid, self.guaranteed),
+            own=add(levers.own, self.own),
+            public_share=add(levers.public_share, self.public),
+            premium=add(levers.premium, unknowns[0] * self.paid_by_firm),
+            paperwork=add(levers.paperwork, self.paperwork),
             enrol=times(levers.enrol, enrolled),
-            cover_limit=np.minimum(levers.cover_limit, np.where(on, p["loan_cap"], np.inf)),
+            cover_limit=least(levers.cover_limit, self.limit_of_loan),
         )
 
     def _totals(self, credit: Credit) -> tuple[float, float, float]:

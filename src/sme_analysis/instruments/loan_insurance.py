@@ -11,7 +11,7 @@ import pandas as pd
 
 from sme_analysis.instruments.base import Instrument, OpenYear, Outcome, Transfer, Year, reached
 from sme_analysis.market.credit import Credit
-from sme_analysis.market.levers import Levers, add
+from sme_analysis.market.levers import Levers, add, least
 from sme_analysis.market.macro import ClaimPool, correlation_of
 
 Array = npt.NDArray[np.float64]
@@ -43,21 +43,33 @@ class LoanInsuranceYear(OpenYear):
         self.open = p["share"] > 0 and p["payout_cap"] > 0
         self.rows = np.flatnonzero(scheme.sharing if scheme.sharing is not None else [])
         self.unknowns = np.array([p["premium_cap"], 1.0])
+        self.beside: object = None  # the guarantees for which the columns below hold
+
+    def _columns(self, levers: Levers) -> None:
+        """Columns that stay as they are while guarantees do: an insured loan is one that no guarantor backs."""
+        if levers.guarantee is self.beside:
+            return
+        p = self.scheme.p
+        on = np.asarray(self.scheme.sharing) & (np.asarray(levers.guarantee) == 0)
+        self.beside, self.rows = levers.guarantee, np.flatnonzero(on)
+        self.insured = np.where(on, p["share"], 0.0)
+        self.guarantee = add(levers.guarantee, self.insured)
+        self.paid_by_firm = np.where(on, 1 - p["premium_subsidy"], 0.0)
+        self.paperwork = add(levers.paperwork, np.where(on, p["paperwork"], 0.0))
+        self.limit_of_loan = least(levers.cover_limit, np.where(on, p["loan_cap"], np.inf))
 
     def levers(self, levers: Levers, unknowns: Array) -> Levers:
         """The levers after the instrument has moved its own."""
         if not self.open:
             return levers
-        p = self.scheme.p
-        on = np.asarray(self.scheme.sharing) & (np.asarray(levers.guarantee) == 0)
-        self.rows = np.flatnonzero(on)
+        self._columns(levers)
         return levers.with_(
             self.scheme.name,
-            guarantee=add(levers.guarantee, np.where(on, p["share"], 0.0)),
-            guarantee_paid=add(levers.guarantee_paid, np.where(on, p["share"] * unknowns[1], 0.0)),
-            premium=add(levers.premium, np.where(on, unknowns[0] * (1 - p["premium_subsidy"]), 0.0)),
-            paperwork=add(levers.paperwork, np.where(on, p["paperwork"], 0.0)),
-            cover_limit=np.minimum(levers.cover_limit, np.where(on, p["loan_cap"], np.inf)),
+            guarantee=self.guarantee,
+            guarantee_paid=add(levers.guarantee_paid, self.insured * unknowns[1]),
+            premium=add(levers.premium, unknowns[0] * self.paid_by_firm),
+            paperwork=self.paperwork,
+            cover_limit=self.limit_of_loan,
         )
 
     def _pool(self, credit: Credit) -> tuple[float, ClaimPool]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from sme_analysis.instruments.base import Instrument, OpenYear, Outcome, Queue, Transfer, Year, draw, reached
 from sme_analysis.market.credit import Credit, chunked_sum
-from sme_analysis.market.levers import Levers, add, times
+from sme_analysis.market.levers import Levers, add, least, times
 from sme_analysis.market.macro import STATES, ClaimPool, correlation_of
 
 Array = npt.NDArray[np.float64]
@@ -131,6 +131,7 @@ class RiskCompensationYear(OpenYear):
         self.unknowns = np.array([1.0, 1.0]) if self.open else np.array([0.0, 0.0])
         self.before: Array | float = 1.0
         self.touched = scheme.queue.admitted
+        self.beside: tuple[object, ...] = ()  # what others bear, for which the columns of `_columns` hold
         self.first_loan = 1 - np.clip(year.served_before, 0.0, 1.0)
 
     def start_from(self, unknowns: Array) -> None:
@@ -142,24 +143,37 @@ class RiskCompensationYear(OpenYear):
         """The levers after the instrument has moved its own."""
         if not self.open:
             return levers
-        p = self.scheme.p
-        cover, backing, excess = self.scheme.shares(levers, self.first_loan)
-        self.touched = (cover > 0) | (backing > 0) | (excess > 0)
+        self._columns(levers)
         self.before = levers.enrol
-        direct = (cover > 0) & (np.asarray(levers.guarantee) == 0)
         enrolled = np.where(self.touched, self.scheme.queue.enrolled(float(unknowns[1])), 1.0)
         return levers.with_(
             self.scheme.name,
-            cover=cover,
-            backing=backing,
-            excess=excess,
+            cover=self.cover,
+            backing=self.backing,
+            excess=self.excess,
             enrol=times(levers.enrol, enrolled),
-            cover_limit=np.minimum(levers.cover_limit, np.where(self.touched, p["loan_cap"], np.inf)),
-            fee=add(levers.fee, np.where(cover > 0, p["fee"], 0.0)),
-            paperwork=add(levers.paperwork, np.where(direct, p["paperwork"], 0.0)),
+            cover_limit=self.limit_of_loan,
+            fee=self.fee,
+            paperwork=self.paperwork,
             credibility=float(np.clip(unknowns[0], 0.0, 1.0)),
             kept=self.scheme.kept,
         )
+
+    def _columns(self, levers: Levers) -> None:
+        """Columns that stay as they are while what others bear of a loss does."""
+        p = self.scheme.p
+        # only a share of what insurers leave unpaid depends on how much that is
+        paid = levers.guarantee_paid if p["excess_share"] > 0 else None
+        beside = (levers.guarantee, levers.own, paid, levers.paperwork)
+        if self.beside and all(a is b for a, b in zip(beside, self.beside, strict=True)):
+            return
+        self.beside = beside
+        self.cover, self.backing, self.excess = self.scheme.shares(levers, self.first_loan)
+        self.touched = (self.cover > 0) | (self.backing > 0) | (self.excess > 0)
+        direct = (self.cover > 0) & (np.asarray(levers.guarantee) == 0)
+        self.limit_of_loan = least(levers.cover_limit, np.where(self.touched, p["loan_cap"], np.inf))
+        self.fee = add(levers.fee, np.where(self.cover > 0, p["fee"], 0.0))
+        self.paperwork = add(levers.paperwork, np.where(direct, p["paperwork"], 0.0))
 
     def claims(self, credit: Credit) -> FundClaims:
         """Claims promised on the year's covered loans."""

@@ -101,3 +101,8 @@ def add(lever: Column | float, column: Column) -> Column:
 def times(lever: Column | float, column: Column) -> Column:
     """A lever with a factor applied; the column itself where nothing was there."""
     return column if isinstance(lever, float) and lever == 1.0 else np.asarray(lever) * column
+
+
+def least(lever: Column | float, column: Column) -> Column:
+    """The lower of a lever and a column; the column itself where nothing was there."""
+    return column if isinstance(lever, float) and lever == np.inf else np.minimum(lever, column)

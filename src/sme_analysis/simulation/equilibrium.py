@@ -77,15 +77,19 @@ def solve_year(
     found: dict[str, Equilibrium] = {}
     plain = market.inputs(year.state, NO_LEVERS) if year.share < 1 else None
     x = market.inputs(year.state, NO_LEVERS)
-    written = NO_LEVERS
+    written = steady = NO_LEVERS
+    for instrument in opened:
+        if not len(instrument.unknowns):  # what does not depend on the market is composed once
+            steady = instrument.levers(steady, instrument.unknowns)
     kept = Kept(market) if market.size <= MOST_KEPT else None
 
     def answer(v: Array) -> Array:
         nonlocal written
         parts = tuple(v[a:b] for a, b in itertools.pairwise(cuts))
-        levers = NO_LEVERS
+        levers = steady
         for instrument, unknowns in zip(opened, parts, strict=True):
-            levers = instrument.levers(levers, unknowns)
+            if len(unknowns):
+                levers = instrument.levers(levers, unknowns)
         conditions = Conditions(float(v[0]), cof0)
         market.update(x, year.state, levers, written)
         written = levers
