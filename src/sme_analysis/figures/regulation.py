@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from sme_analysis.firms import synthetic_firms
+from sme_analysis.impact.attribution import outcomes
+from sme_analysis.instruments import INSTRUMENTS
 from sme_analysis.regulation import (
+    ARTICLES,
     INDICATORS,
     INDUSTRY_NAMES,
     SIZE_CLASSES,
@@ -14,6 +18,7 @@ from sme_analysis.regulation import (
     size_table,
 )
 from sme_analysis.scenario import Scenario, describe
+from sme_analysis.simulation import simulate
 
 # Cases that the national standard decides, with what is published or follows from its wording
 EXAMPLES = (
@@ -24,7 +29,27 @@ EXAMPLES = (
     ("shop, 8 staff, revenue CNY 3 m", "retail", 8, 3.0, 1.0),
 )
 # Groups of parameters that say what a policy does; the others describe firms, lenders and the computation.
-POLICY = ("special_fund", "risk_compensation", "credit_incentive", "policy_credibility", "service_efficiency")
+POLICY = (*INSTRUMENTS, "policy_credibility")
+# What a lever is called where it is shown
+LEVERS = {
+    "guarantee": "share of the loss guaranteed",
+    "cover": "share of the loss compensated",
+    "backing": "guarantor's loss compensated",
+    "excess": "insurer's shortfall compensated",
+    "premium": "premium",
+    "fee": "fee",
+    "paperwork": "paperwork",
+    "bank_reward": "reward of banks",
+    "micro_reward": "reward of micro-lenders",
+    "subsidy": "interest subsidy",
+    "own_funds": "pledgeable funds",
+    "quality": "default",
+    "precision": "what lenders know",
+    "fixed_cost_factor": "fixed cost of a loan",
+    "exit_factor": "exit",
+    "entry_factor": "entry",
+    "growth": "growth",
+}
 _GRADES = ("law", "statistic", "estimate", "expert", "assumption")
 
 
@@ -50,6 +75,66 @@ def grades(scenario: Scenario) -> pd.DataFrame:
     found = table.assign(policy=policy, amount=amount).groupby("grade", sort=False)
     counted = found.agg(parameters=("key", "size"), policy=("policy", "sum"), amounts=("amount", "sum"))
     return counted.reindex([grade for grade in _GRADES if grade in counted.index]).reset_index()
+
+
+def moves(scenario: Scenario, firms: int = 2000) -> pd.DataFrame:
+    """What each article moves in a scenario: its instruments, their levers, and what would go if they were switched off.
+
+    Parameters
+    ----------
+    firms : rows of the sample on which this is worked out
+
+    Returns
+    -------
+    DataFrame, one row an article with an instrument: article, subject, instruments, levers, additional (loan-years of the
+    horizon, CNY million), borrowers (borrower-years), cost (present value, CNY million), notebooks; where an instrument is off
+    in the scenario it moves nothing
+    """
+    small = scenario.parameters.replace({"simulation.firms": firms})
+    whole = simulate(synthetic_firms(small), small)
+    joint = outcomes(whole)
+    reached: dict[str, set[str]] = {}
+    for year in whole.years:
+        for entry in year.levers.moved:
+            name, _, lever = entry.partition(": ")
+            if lever in LEVERS and name not in year.idle:
+                reached.setdefault(name, set()).add(lever)
+    needs = {"arrears_clearance": "credit sought", "service_efficiency": "take-up of the others"}
+    rows = []
+    for one in ARTICLES:
+        names = [name for name in one.instruments if name in INSTRUMENTS]
+        if not names:
+            continue
+        on = [name for name in names if small[f"{name}.active"]]
+        without = {f"{name}.active": False for name in on}
+        rest = outcomes(simulate(whole.firms, small.replace(without), like=whole)) if on else joint
+        levers = [LEVERS[k] for k in LEVERS if any(k in reached.get(name, ()) for name in on)]
+        levers += [needs[name] for name in on if name in needs]
+        rows.append(
+            {
+                "article": one.number,
+                "subject": one.subject,
+                "instruments": ", ".join(
+                    name.replace("_", " ") + ("" if name in on else " (off)") for name in names
+                ),
+                "levers": ", ".join(levers) or "–",
+                "additional": joint["additional_loan_years"] - rest["additional_loan_years"],
+                "borrowers": joint["borrower_years"] - rest["borrower_years"],
+                "cost": joint["present_value"] - rest["present_value"],
+                "notebooks": ", ".join(one.notebooks),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def links() -> str:
+    """Markdown: for each article, links to the notebooks that show what it moves."""
+    shown = [
+        f"{one.number} " + ", ".join(f"[{name[:2]}]({name}.ipynb)" for name in one.notebooks)
+        for one in ARTICLES
+        if any(name in INSTRUMENTS for name in one.instruments)
+    ]
+    return "Where to read on, article by article: " + "; ".join(shown) + "."
 
 
 def thresholds() -> pd.DataFrame:

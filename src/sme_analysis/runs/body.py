@@ -17,6 +17,7 @@ from sme_analysis.runs.plan import PARAMETERS_TAG
 NO_ALT = "No description has been provided for this image"
 _ANCHOR_LINK = re.compile(r'<a class="anchor-link"[^>]*>.*?</a>', re.S)
 _LINK = re.compile(r'<a\b[^>]*?\bhref="((?:https?:)?//[^"]*)"[^>]*>(.*?)</a>', re.S | re.I)
+_NOTEBOOK = re.compile(r'href="([\w-]+)\.ipynb(#[^"]*)?"')  # a notebook beside this one: its page
 _ADDRESS = re.compile(r"^\s*(?:[a-z][a-z0-9+.-]*:)?//", re.I)
 _STYLE_ADDRESS = re.compile(r"""(?:url\(\s*['"]?|@import\s*['"])([^'")]+)""", re.I)
 _LOADING = ("src", "poster", "action", "formaction", "background", "xlink:href")
@@ -73,10 +74,12 @@ def body_of(content: Any) -> Body:
     -------
     Body
         `faults` says what keeps it from being published: a picture without alternative text, or a file that
-        would be loaded from elsewhere. Links to other hosts become their addresses as text.
+        would be loaded from elsewhere. Links to other hosts become their addresses as text, links to notebooks lead to
+        their pages.
     """
     html, _ = _exporter().from_notebook_node(_prepared(content))
     html = _LINK.sub(_as_text, _ANCHOR_LINK.sub("", html))
+    html = _NOTEBOOK.sub(lambda link: f'href="{link[1]}.html{link[2] or ""}"', html)
     found = inspect_html(html)
     title = found.titles[0] if found.titles else ""
     html = re.sub(r"<h1\b[^>]*>.*?</h1>", "", html, count=1, flags=re.S)
