@@ -16,6 +16,9 @@ CASES: dict[Callable[..., list[checks.Clash]], dict[str, object]] = {
     checks.fail_if_offer_threshold_leaves_the_unit_interval: {"firms.smallest_offer_spread": 0.3},
     checks.fail_if_exit_exceeds_one: {"firms.exit_default_slope": 0.97},
     checks.fail_if_subsidy_exceeds_the_interest: {"special_fund.interest_subsidy": 0.05},
+    checks.fail_if_reguarantee_exceeds_the_guarantee: {"loan_guarantee.national_share": 0.7},
+    checks.fail_if_premium_floor_above_cap: {"loan_insurance.premium_floor": 0.05},
+    checks.fail_if_shock_lies_beyond_the_horizon: {"stress.active": True, "stress.first_year": 6},
     checks.fail_if_active_instrument_reaches_nobody: {"risk_compensation.eligible_sizes": ()},
 }
 
@@ -51,10 +54,14 @@ def test_both_lenders_are_checked() -> None:
     [
         (checks.fail_if_subsidy_exceeds_the_interest, {"special_fund.interest_subsidy": 0.05}),
         (checks.fail_if_active_instrument_reaches_nobody, {"special_fund.eligible_sizes": ()}),
+        (checks.fail_if_reguarantee_exceeds_the_guarantee, {"loan_guarantee.national_share": 0.7}),
+        (checks.fail_if_premium_floor_above_cap, {"loan_guarantee.premium_floor": 0.05}),
+        (checks.fail_if_shock_lies_beyond_the_horizon, {"stress.first_year": 6}),
     ],
 )
 def test_rules_of_an_inactive_instrument_rest(
     check: Callable[..., list[checks.Clash]], changes: dict[str, object]
 ) -> None:
-    values = {**load_scenario("haixi-2020").parameters, **changes, "special_fund.active": False}
+    off = {"special_fund.active": False, "loan_guarantee.active": False, "stress.active": False}
+    values = {**load_scenario("haixi-2020").parameters, **changes, **off}
     assert check(values) == []

@@ -56,7 +56,7 @@ def test_the_default_is_the_catalogue() -> None:
 def test_no_policy_switches_every_instrument_off() -> None:
     parameters = load_scenario("no-policy").parameters
     switches = [key for key in parameters if key.endswith(".active")]
-    assert len(switches) == 3
+    assert len(switches) == 16  # fifteen instruments and the shock
     assert not any(parameters[key] for key in switches)
 
 

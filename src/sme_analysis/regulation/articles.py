@@ -64,8 +64,8 @@ class Article:
 
     @property
     def modelled(self) -> bool:
-        """Whether numbers of the workbench rest on it."""
-        return self.status == "modelled"
+        """Whether numbers of the workbench rest on it, in the default package or where a scenario switches it on."""
+        return self.status != "no financing channel"
 
     def keys(self, catalogue: Iterable[str]) -> tuple[str, ...]:
         """Return the parameters that rest on this article, groups written out.
