@@ -18,7 +18,12 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).resolve().parents[2]
 PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORMS = ("linux", "darwin", "win32")
-MODULE_OF = {"ruamel.yaml": "ruamel", "ipython": "IPython", "jupyter-client": "jupyter_client"}
+MODULE_OF = {
+    "ruamel.yaml": "ruamel",
+    "ipython": "IPython",
+    "jupyter-client": "jupyter_client",
+    "python-docx": "docx",
+}
 
 
 def project() -> dict[str, Any]:
