@@ -107,7 +107,11 @@ def test_case(instrument: str, case: dict[str, Any]) -> None:
     known(case.get("parameters", {}), list(catalogue), where)
     changes = {key: catalogue[key].parse(value) for key, value in case.get("parameters", {}).items()}
     year = int(case.get("year", 1))
-    plain: dict[str, Any] = {"horizon.start": "2027-01", "horizon.years": max(year, 1), f"{instrument}.active": True}
+    plain: dict[str, Any] = {
+        "horizon.start": "2027-01",
+        "horizon.years": max(year, 1),
+        f"{instrument}.active": True,
+    }
     plain["policy_credibility.kept"] = 1.0  # promises are trusted unless the case says otherwise
     parameters = load_scenario("no-policy").parameters.replace({**plain, **changes})
     result = simulate(firm_table(case["firms"], instrument, where), parameters)
