@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,6 +21,16 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     if not others:
         return None
     return f"stored notebooks: pictures are not compared, since requirements.lock has another {others}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to pass over pictures unnoticed where nobody reads the header: continuous integration runs the lock."""
+    others = _not_as_locked(config.rootpath)
+    if others and os.environ.get("CI"):
+        raise pytest.UsageError(
+            f"pictures of the stored notebooks cannot be compared: requirements.lock has another {others}; "
+            "install the lock, or unset CI to compare text only"
+        )
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
