@@ -69,6 +69,7 @@ def solvency(
     *,
     fund: float | None = None,
     covered: Sequence[Portfolio] | None = None,
+    as_promised: bool = False,
 ) -> Solvency | None:
     """Simulate the fund over macro paths; None where no compensation fund is active.
 
@@ -82,6 +83,8 @@ def solvency(
     paths, seed : default to `simulation.fund_paths` and `simulation.seed`
     fund : another endowment than the scenario's, CNY million
     covered : the portfolios of the years, where they have been worked out already
+    as_promised : cover what lenders would enrol if they trusted the fund wholly, within the leverage of the scenario's own
+        fund on the expected path, whatever the balance; a fund that covers nothing could not fall short
     """
     p = simulation.parameters
     if not p["risk_compensation.active"]:
@@ -104,9 +107,12 @@ def solvency(
         linked = 1 - r["revenue_link"] + r["revenue_link"] * revenue[:, t]
         available = balance + r["appropriation"] * year.share * linked + recoveries
         phi = portfolio.credibility(available, r["annual_cap"])
+        if as_promised:
+            phi = np.ones(paths)
         phi = np.where(closed, 0.0, phi)
+        room = np.full(paths, portfolio.solved["available"]) if as_promised else available
         state = np.full(paths, year.environment.z) if year.environment.z is not None else z[:, t]
-        lending, claims, default_rate = portfolio.at(phi, available, state)
+        lending, claims, default_rate = portfolio.at(phi, room, state)
         lending, claims = np.where(closed, 0.0, lending), np.where(closed, 0.0, claims)
         payable = r["annual_cap"] * available
         paid = np.minimum(claims, payable)
@@ -128,10 +134,10 @@ def solvency(
 def smallest_fund(
     simulation: Simulation, target: float | None = None, *, most: float = 1e4, paths: int | None = None
 ) -> float:
-    """The smallest endowment with which the probability of falling short within the horizon is at most `target`.
+    """The smallest endowment that pays all claims on what the scenario promises, but for a probability of at most `target`.
 
-    The covered portfolio is that of the simulated scenario, so that a much smaller or larger fund than the scenario's needs a
-    run of its own to confirm it.
+    The covered lending is that of lenders who trust the fund wholly, within the leverage of the scenario's own fund; yearly
+    payments, fees, recoveries and the stop rule are the scenario's.
 
     Parameters
     ----------
@@ -148,7 +154,7 @@ def smallest_fund(
     covered = portfolios(simulation)
 
     def falls_short(size: float) -> bool:
-        found = solvency(simulation, paths, fund=size, covered=covered)
+        found = solvency(simulation, paths, fund=size, covered=covered, as_promised=True)
         return found is None or found.exhaustion > goal
 
     if falls_short(most):
