@@ -30,6 +30,7 @@ from sme_analysis.impact import (
     who_gets_a_yuan,
 )
 from sme_analysis.impact.attribution import TooManyPlayers
+from sme_analysis.instruments import INSTRUMENTS
 from sme_analysis.scenario import load_scenario
 from sme_analysis.simulation import simulate
 
@@ -174,15 +175,26 @@ def test_gross_to_net_step_by_step(package, base):
     steps = gross_to_net(package.simulation)
     parts = additionality(package.simulation)
     assert np.allclose(steps["additional"], parts["additional"])
-    by_hand = (
-        parts["additional"] * 0.8 * 0.3 * 0.7
-    )  # less a fifth spent outside, 0.3 of value, less 0.3 displaced
+    replaced = steps["receivables"]
+    assert np.allclose(replaced.iloc[0], -parts["growth"].iloc[0], rtol=0.05)  # first year: no growth yet
+    # less a fifth spent outside, 0.3 of value, less 0.3 displaced
+    by_hand = (parts["additional"] + replaced) * 0.8 * 0.3 * 0.7
     assert np.allclose(steps["net_value_added"], by_hand)
     assert np.allclose(steps["jobs"], by_hand / 0.15)
     spread = real_effects(package.simulation)
     assert np.allclose(spread["net_value_added_central"], by_hand)
     assert (spread["net_value_added_low"] < spread["net_value_added_central"]).all()
     assert (spread["jobs_high"] > spread["jobs_central"]).all()
+
+
+def test_paying_what_is_owed_takes_no_output_away(base):
+    alone = base.replace({f"{name}.active": name == "arrears_clearance" for name in INSTRUMENTS})
+    found = assess(alone).simulation
+    assert (additionality(found)["additional"] < 0).all()
+    naive = additionality(found)["additional"] * 0.8 * 0.3 * 0.7
+    assert (gross_to_net(found)["net_value_added"].abs() < 0.2 * naive.abs()).all()
+    spread = real_effects(found)
+    assert (spread["jobs_low"] <= spread["jobs_high"]).all()
 
 
 def test_default_of_covered_loans_in_parts(package, base):

@@ -39,7 +39,8 @@ COX_LENDERS, COX_LOST = 0.34, 0.02
 WORDS = {
     "programme_lending": "lent under the programmes", "deadweight": "would have been lent anyway",
     "outside": "change outside the programmes", "growth": "growth and need of firms", "additional": "additional lending",
-    "leakage": "spent elsewhere (leakage)", "value_added": "value added by the rest",
+    "receivables": "own money in place of credit", "leakage": "spent elsewhere (leakage)",
+    "value_added": "value added by the rest",
     "product_displacement": "taken from competitors", "net_value_added": "net value added", "jobs": "net jobs",
     "pd_without": "all loans, without policy", "selection": "selection: who is covered", "price": "price: what they pay",
     "moral_hazard": "moral hazard: weaker monitoring", "pd_covered": "covered loans",
@@ -257,9 +258,6 @@ def cost_data(simulation: Simulation) -> pd.DataFrame:
 def real_data(simulation: Simulation) -> pd.DataFrame:
     """Additional lending, net value added and jobs by year with their ranges, and the mean of the years as last row."""
     ends = real_effects(simulation)
-    for name in ("net_value_added", "jobs"):  # where lending falls the ends change sides
-        pair = np.sort(ends[[f"{name}_low", f"{name}_high"]].to_numpy(), axis=1)
-        ends[f"{name}_low"], ends[f"{name}_high"] = pair.T
     table = gross_to_net(simulation)[["year", "programme_lending", "additional"]].merge(ends, on="year")
     mean = table.drop(columns="year").mean().to_frame().T.assign(year="mean")
     return pd.concat([table, mean], ignore_index=True)

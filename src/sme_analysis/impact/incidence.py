@@ -103,7 +103,7 @@ def who_gets_a_yuan(simulation: Simulation) -> pd.DataFrame:
     total = incidence(simulation).groupby("party", sort=False)["change"].sum()
     cost = -float(total["public"])
     rows = [(party, float(total[party])) for party in HOLDERS if party != "public"]
-    rows.append(("lost on the way (-) or created (+)", -float(total["net value"])))
+    rows.append(("less net value created", -float(total["net value"])))
     rows.append(("public cost", cost))
     frame = pd.DataFrame(rows, columns=["party", "change"])
     return frame.assign(per_yuan=frame["change"] / cost if cost > 0 else np.nan)

@@ -57,7 +57,8 @@ def cost_measures(simulation: Simulation) -> pd.DataFrame:
     *cash*: sum of the years; *pv_8*, *pv_6*, *pv_3_5*: present value at 8 % (Chinese guideline), 6 % and 3.5 % (United
     Kingdom); *lending*: under the instrument, sum of the years; *subsidy_rate*: present value at the scenario's rate over the
     discounted lending; *fair_value*: the same present value with claims on the fund at market prices, that is with
-    risk-neutral PDs (`horizon.price_of_risk`), on which claims in bad years weigh more.
+    risk-neutral PDs (`horizon.price_of_risk`), on which claims in bad years weigh more. In a year whose macro state is given,
+    cost is what is paid in it, and the price of risk still that of the promise beforehand.
 
     Returns
     -------
@@ -72,9 +73,7 @@ def cost_measures(simulation: Simulation) -> pd.DataFrame:
         risk, lending = pd.Series(0.0, cash.index), pd.Series(0.0, cash.index)
         for year in simulation.years:
             outcome = year.outcomes[name]
-            if "claims paid at market prices" in outcome.facts:
-                expected = outcome.lines["claims paid"] + outcome.lines["claims paid to guarantors"]
-                risk[year.label] = outcome.facts["claims paid at market prices"] - expected
+            risk[year.label] = outcome.facts.get("price of risk", 0.0)
             if outcome.loan is not None:
                 lending[year.label] = chunked_sum(outcome.loan * year.state.weight * year.asks)
         value = float((cash * factors).sum())

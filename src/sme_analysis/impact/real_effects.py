@@ -17,8 +17,9 @@ KEYS = ("value_added", "output_per_worker", "product_displacement", "leakage")
 def gross_to_net(simulation: Simulation) -> pd.DataFrame:
     """Lending under the programmes, what is taken off it step by step, and what remains in the economy (CNY million).
 
-    gross - deadweight + outside + growth = additional lending; less leakage = credit used inside the prefecture;
-    x value added per unit = value added; less displacement in product markets = net value added; / output per worker = jobs.
+    gross - deadweight + outside + growth = additional lending; plus the credit that paid receivables replace, which firms
+    still have as their own money; less leakage = finance used inside the prefecture; x value added per unit = value added;
+    less displacement in product markets = net value added; / output per worker = jobs.
 
     Returns
     -------
@@ -26,8 +27,9 @@ def gross_to_net(simulation: Simulation) -> pd.DataFrame:
     """
     table = additionality(simulation)
     effect = _factors(simulation.parameters)
-    leakage = -effect["leakage"] * table["additional"]
-    value = effect["value_added"] * (table["additional"] + leakage)
+    replaced = replaced_credit(simulation)
+    leakage = -effect["leakage"] * (table["additional"] + replaced)
+    value = effect["value_added"] * (table["additional"] + replaced + leakage)
     displaced = -effect["product_displacement"] * value
     return pd.DataFrame(
         {
@@ -37,6 +39,7 @@ def gross_to_net(simulation: Simulation) -> pd.DataFrame:
             "outside": table["outside"],
             "growth": table["growth"],
             "additional": table["additional"],
+            "receivables": replaced,
             "leakage": leakage,
             "value_added": value,
             "product_displacement": displaced,
@@ -56,7 +59,8 @@ def real_effects(simulation: Simulation) -> pd.DataFrame:
     -------
     DataFrame: year, and low, central and high of net value added and of jobs
     """
-    additional = additionality(simulation).set_index("year")["additional"]
+    table = additionality(simulation)
+    additional = (table["additional"] + replaced_credit(simulation)).set_axis(table["year"])
     catalogue = load_catalogue()
     central = _factors(simulation.parameters)
     ends: dict[str, dict[str, float]] = {"low": {}, "central": central, "high": {}}
@@ -72,7 +76,20 @@ def real_effects(simulation: Simulation) -> pd.DataFrame:
         value = f["value_added"] * (1 - f["leakage"]) * (1 - f["product_displacement"]) * additional
         columns[f"net_value_added_{end}"] = value
         columns[f"jobs_{end}"] = value / f["output_per_worker"]
-    return pd.DataFrame(columns).rename_axis("year").reset_index()
+    found = pd.DataFrame(columns)
+    for name in ("net_value_added", "jobs"):  # where lending falls the ends change sides
+        pair = found[[f"{name}_low", f"{name}_high"]]
+        found[f"{name}_low"], found[f"{name}_high"] = pair.min(axis=1), pair.max(axis=1)
+    return found.rename_axis("year").reset_index()
+
+
+def replaced_credit(simulation: Simulation) -> pd.Series:
+    """Credit that firms would have borrowed had their receivables not been paid (article 25), by year, CNY million."""
+    name = "credit replaced by receivables"
+    amounts = [
+        sum(outcome.facts.get(name, 0.0) for outcome in year.outcomes.values()) for year in simulation.years
+    ]
+    return pd.Series(amounts, dtype=float)
 
 
 def _factors(parameters: Mapping[str, Any]) -> dict[str, float]:

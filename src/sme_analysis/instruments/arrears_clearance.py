@@ -9,11 +9,34 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sme_analysis.instruments.base import Instrument, Steady, Transfer, Year, number_of_firms, reached
-from sme_analysis.market.credit import chunked_sum, value_per_unit
+from sme_analysis.instruments.base import (
+    Instrument,
+    Outcome,
+    Steady,
+    Transfer,
+    Year,
+    number_of_firms,
+    reached,
+)
+from sme_analysis.market.credit import Credit, chunked_sum, value_per_unit
 from sme_analysis.market.environment import arrears_effects
 
 Array = npt.NDArray[np.float64]
+
+
+class Clearance(Steady):
+    """A year of the clearance; what credit it takes the place of is known once the market is solved."""
+
+    met: Array  # need that receivables meet, CNY million a firm
+
+    def close(self, credit: Credit, unknowns: Array) -> Outcome:
+        """Payments and facts; the credit replaced is what firms would have borrowed of the need that is met."""
+        outcome = super().close(credit, unknowns)
+        per_need = np.divide(
+            credit["loan0"], credit.need, out=np.zeros_like(credit.need), where=credit.need > 0
+        )
+        replaced = chunked_sum(per_need * self.met * credit.mass)
+        return Outcome(outcome.transfers, {**outcome.facts, "credit replaced by receivables": replaced})
 
 
 class ArrearsClearance(Instrument):
@@ -45,7 +68,7 @@ class ArrearsClearance(Instrument):
         met = year.state.need * (1 / factor - 1)  # the need of the year is after the clearance
         liquidity = value_per_unit(self.parameters) * chunked_sum(met * year.state.weight * self.asks)
         carried = self.parameters["market.funding_cost"] * chunked_sum(cleared * year.state.weight)
-        return Steady(
+        opened = Clearance(
             self.name,
             {"quality": safer},
             (
@@ -57,3 +80,5 @@ class ArrearsClearance(Instrument):
                 "firms paid": number_of_firms(self, year, self.served),
             },
         )
+        opened.met = met
+        return opened

@@ -241,9 +241,8 @@ class RiskCompensationYear(OpenYear):
                 "covered lending": covered,
                 "covered firms": chunked_sum(credit["covered_served"] * credit.mass * under),
                 "claims promised": float(promised.mean()),
-                "claims paid at market prices": claims.paid(
-                    self.payable, self.scheme.parameters["horizon.price_of_risk"]
-                ),
+                "price of risk": claims.paid(self.payable, self.scheme.parameters["horizon.price_of_risk"])
+                - claims.paid(self.payable),
                 "credibility": float(unknowns[0]),
                 "queue closes at": float(unknowns[1]),
                 "available": self.available,
