@@ -136,6 +136,7 @@ class Recorder:
         digits: Mapping[str, int] | int | None = None,
         note: str = "",
         rests_on: Iterable[str] = (),
+        hidden: Iterable[str] = (),
     ) -> None:
         """Record a tidy table and show it.
 
@@ -160,6 +161,8 @@ class Recorder:
             Reservations.
         rests_on : iterable of str
             Catalogue keys or groups.
+        hidden : iterable of str
+            Columns that are recorded and not shown.
 
         Raises
         ------
@@ -172,7 +175,9 @@ class Recorder:
         keys = self._keys(rests_on, problems)
         self._refuse("table", name, problems)
         columns = tables.columns_of(data, labels or {}, units, digits)
-        html = tables.html_table(data, columns, caption, tables.source_html(source, note))
+        apart = set(hidden)
+        shown = [column for column in columns if column.name not in apart]
+        html = tables.html_table(data, shown, caption, tables.source_html(source, note))
         below = "\n".join(filter(None, [note, f"Source: {source}"]))
         record = {
             "label": caption,
@@ -181,7 +186,7 @@ class Recorder:
             "note": note,
             **table_content(data, columns),
         }
-        plain = tables.text_table(data, columns, caption, below)
+        plain = tables.text_table(data, shown, caption, below)
         self._record("table", name, record, keys, {"text/html": html, "text/plain": plain})
 
     def figure(

@@ -11,12 +11,15 @@ from typing import Any
 
 import pandas as pd
 
+from sme_analysis.report.budget_file import write_budget_file
 from sme_analysis.runs.identity import Identity, file_hash
 from sme_analysis.runs.outcome import Outcome, Result
 from sme_analysis.runs.store import FORMAT, MANIFEST, RESULTS
 from sme_analysis.scenario import Scenario
 
 FORMAT_VERSION = 1
+BUDGET_TABLE = "performance_targets"  # also left in the form of the budget file (绩效目标表)
+BUDGET_FILES = (".xlsx", ".docx")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -125,6 +128,10 @@ def write_artifacts(folder: Path, content: Mapping[str, Any], outcomes: Sequence
             described += [{"notebook": notebook, "table": result.name, **column} for column in about]
             data = pd.DataFrame(result.record["rows"], columns=[column["column"] for column in about])
             _write_table(folder / "tables" / stem(notebook, result.name), data)
+            if result.name == BUDGET_TABLE:
+                _write_budget_files(
+                    folder / "tables" / stem(notebook, result.name), data, content["scenario"]
+                )
     names = ["notebook", "table", "column", "label", "unit"]
     _write_table(folder / "tables" / "columns", pd.DataFrame(described, columns=names))
 
@@ -222,6 +229,17 @@ def seal(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     sealed = {**manifest, "files": {file.relative_to(folder).as_posix(): file_hash(file) for file in files}}
     write_json(folder / MANIFEST, sealed)
     return sealed
+
+
+def _write_budget_files(path: Path, data: pd.DataFrame, scenario: Mapping[str, Any]) -> None:
+    numbers = {name: pd.to_numeric(data[name]) for name in ("value", "expected")}
+    for suffix in BUDGET_FILES:
+        write_budget_file(
+            data.assign(**numbers),
+            path.with_name(path.name + suffix),
+            title=str(scenario["title"]),
+            scenario=str(scenario["name"]),
+        )
 
 
 def _files(notebook: str, result: Result) -> dict[str, str]:

@@ -201,19 +201,24 @@ def _sentences(content: Mapping[str, Any], name: str, notebook: str = "") -> lis
 
 
 def _downloads(folder: Path) -> list[dict[str, Any]]:
-    """Return name and address of every table and figure, a table's two formats together."""
+    """Return name and address of every table and figure, a table's formats together."""
     tables = sorted(file.stem for file in (folder / "tables").glob("*.csv"))
     figures = sorted(file.stem for file in (folder / "figures").glob("*.png"))
     return [
         {
             "name": name,
-            "files": [("CSV", f"tables/{name}.csv"), ("Parquet", f"tables/{name}.parquet")]
-            if name in tables
-            else [],
+            "files": [
+                (kind, f"tables/{name}{suffix}")
+                for kind, suffix in TABLE_FILES
+                if (folder / "tables" / f"{name}{suffix}").is_file()
+            ],
             "figure": f"figures/{name}.png" if name in figures else "",
         }
         for name in dict.fromkeys([*tables, *figures])
     ]
+
+
+TABLE_FILES = (("CSV", ".csv"), ("Parquet", ".parquet"), ("XLSX", ".xlsx"), ("DOCX", ".docx"))
 
 
 @functools.cache
