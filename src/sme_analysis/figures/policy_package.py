@@ -18,6 +18,17 @@ from sme_analysis.report import style
 from sme_analysis.scenario import Parameters, load_scenario
 from sme_analysis.simulation import simulate
 
+# names for the heads of a table of many columns
+SHORT = {
+    "risk_compensation+loan_guarantee": "fund, guarantors",
+    "service_efficiency": "service",
+    "innovation_fund": "innovation",
+    "credit_incentive": "incentive",
+    "loan_insurance": "insurance",
+    "credit_rating": "rating",
+    "arrears_clearance": "arrears",
+}
+
 
 def title(name: str) -> str:
     """An instrument's or player's name for a reader."""
@@ -163,7 +174,7 @@ def attribution_plot(data: pd.DataFrame) -> Figure:
 def overlap_data(found: Attribution) -> pd.DataFrame:
     """Pairs of instruments: what both do together beyond what each does alone, CNY million × years; the diagonal is alone."""
     table = found.overlap("additional_loan_years")
-    names = [title(name) for name in table.index]
+    names = [SHORT.get(name, title(name)) for name in table.index]
     return table.set_axis(names, axis=0).set_axis(names, axis=1).rename_axis("instrument").reset_index()
 
 

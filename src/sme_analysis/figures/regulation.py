@@ -102,7 +102,7 @@ def moves(scenario: Scenario, firms: int = 2000) -> pd.DataFrame:
     needs = {"arrears_clearance": "credit sought", "service_efficiency": "take-up of the others"}
     rows = []
     for one in ARTICLES:
-        names = [name for name in one.instruments if name in INSTRUMENTS]
+        names = [name for name, cls in INSTRUMENTS.items() if one.number in cls.articles]
         if not names:
             continue
         on = [name for name in names if small[f"{name}.active"]]
@@ -132,7 +132,7 @@ def links() -> str:
     shown = [
         f"{one.number} " + ", ".join(f"[{name[:2]}]({name}.ipynb)" for name in one.notebooks)
         for one in ARTICLES
-        if any(name in INSTRUMENTS for name in one.instruments)
+        if any(one.number in cls.articles for cls in INSTRUMENTS.values())
     ]
     return "Where to read on, article by article: " + "; ".join(shown) + "."
 

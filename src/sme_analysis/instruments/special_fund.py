@@ -35,7 +35,7 @@ class SpecialFund(Instrument):
     """
 
     name: ClassVar[str] = "special_fund"
-    articles: ClassVar[tuple[int, ...]] = (7, 9, 11, 12, 14)
+    articles: ClassVar[tuple[int, ...]] = (7, 9, 11, 12, 14, 19, 20)
 
     def __init__(self, firms: pd.DataFrame, parameters: Mapping[str, Any]) -> None:
         super().__init__(firms, parameters)
