@@ -87,7 +87,7 @@ def moves(scenario: Scenario, firms: int = 2000) -> pd.DataFrame:
     Returns
     -------
     DataFrame, one row an article with an instrument: article, subject, instruments, levers, additional (loan-years of the
-    horizon, CNY million), borrowers (borrower-years), cost (present value, CNY million), notebooks; where an instrument is off
+    horizon, CNY million), borrowers (borrower-years), cost (present value, CNY million), notebooks (numbers); where an instrument is off
     in the scenario it moves nothing
     """
     small = scenario.parameters.replace({"simulation.firms": firms})
@@ -121,7 +121,7 @@ def moves(scenario: Scenario, firms: int = 2000) -> pd.DataFrame:
                 "additional": joint["additional_loan_years"] - rest["additional_loan_years"],
                 "borrowers": joint["borrower_years"] - rest["borrower_years"],
                 "cost": joint["present_value"] - rest["present_value"],
-                "notebooks": ", ".join(one.notebooks),
+                "notebooks": ", ".join(name[:2] for name in one.notebooks),
             }
         )
     return pd.DataFrame(rows)
