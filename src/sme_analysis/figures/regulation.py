@@ -87,8 +87,8 @@ def moves(scenario: Scenario, firms: int = 2000) -> pd.DataFrame:
     Returns
     -------
     DataFrame, one row an article with an instrument: article, subject, instruments, levers, additional (loan-years of the
-    horizon, CNY million), borrowers (borrower-years), cost (present value, CNY million), notebooks (numbers); where an instrument is off
-    in the scenario it moves nothing
+    horizon, CNY million), borrowers (borrower-years), cost (present value, CNY million), notebooks (by number); where an
+    instrument is off in the scenario it moves nothing
     """
     small = scenario.parameters.replace({"simulation.firms": firms})
     whole = simulate(synthetic_firms(small), small)
