@@ -170,7 +170,7 @@ def simulate(
             now = replace(now, need=now.need * np.prod(factors, axis=0))
             year = replace(year, state=now)
         opened = [instrument.open(year, memory.get(instrument.name)) for instrument in instruments]
-        guess = (guesses[t] if guesses else None) or guess
+        guess = _first_guess(guesses, t, guess)
         solved = solve_year(market, year, opened, plain.lending, guess, out=scratch)
         guess = solved.start
         outcomes: dict[str, Outcome] = {}
@@ -233,6 +233,22 @@ def _fail_unless_alike(parameters: Mapping[str, Any], other: Mapping[str, Any]) 
         raise ValueError(
             f"another counterfactual: {', '.join(differ)} differ, and only parameters of instruments may"
         )
+
+
+def _first_guess(guesses: Sequence[Start | None], t: int, last: Start | None) -> Start | None:
+    """Last year's solution moved as a like problem's moved since then, or the like problem's own; either alone where one is.
+
+    The inverse Jacobian is that of last year's solution, which belongs to the very same instruments.
+    """
+    here = guesses[t] if guesses else None
+    before = guesses[t - 1] if guesses and t else None
+    if here is None or before is None or last is None:
+        return here or last
+    moved = tuple(
+        np.clip(u + a - b, 0.0, 1.0)
+        for u, a, b in zip(last.unknowns, here.unknowns, before.unknowns, strict=True)
+    )
+    return Start(last.funding_cost + here.funding_cost - before.funding_cost, moved, last.inverse)
 
 
 def _restricted(year: PolicyYear, names: Sequence[str]) -> Start | None:
