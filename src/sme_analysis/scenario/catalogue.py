@@ -87,12 +87,14 @@ class Record(BaseModel):
 
     `value`, `low` and `high` are in inner units (fractions, CNY million, years). `confirmed` says that every
     figure cited in `evidence` was read at its source; an assumption without evidence is never confirmed.
+    `decision` marks what whoever asks the question sets (a budget, a share, a shock): no part of what is unknown.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str = Field(pattern=r"^[a-z_]+(\.[a-z_]+)+$")
     unit: Unit
+    decision: bool = False
     choices: tuple[str, ...] = ()
     # The type of these three depends on the unit, which the type checker cannot see.
     low: Any = None
