@@ -1,4 +1,4 @@
-"""The command line: run, list, show, check."""
+"""The command line: run, list, show, check; `cli_inference` has what the numbers rest on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from sme_analysis import cli_inference
 from sme_analysis.errors import InputErrors, Problem, UserError
 
 if TYPE_CHECKING:  # loaded where they are used, so that help comes at once
@@ -160,6 +161,9 @@ def check(
         raise typer.Exit(FAILED)
     count = len(files)
     print(f"{count} scenario{'' if count == 1 else 's'} checked: no problem found")
+
+
+cli_inference.attach(app)
 
 
 def main() -> NoReturn:

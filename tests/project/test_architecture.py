@@ -19,7 +19,8 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": {"scenario.units"},
     "runs": {"scenario", "report"},
     "notebook": {*FLOORS, "report", "evaluation", "runs"},
-    "cli": {*FLOORS, "report", "evaluation", "runs", "notebook"},
+    "cli_inference": {*FLOORS, "report"},
+    "cli": {*FLOORS, "report", "evaluation", "runs", "notebook", "cli_inference"},
 }
 LONGEST_MODULE = 400
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,22 @@ def load_structure(path: Path | None = None) -> pd.DataFrame:
     return table.set_index("industry").loc[list(INDUSTRIES)]
 
 
+def _shipped_structure() -> pd.DataFrame:
+    path = project_root() / "data" / "industry_structure.csv"
+    try:
+        stamp = path.stat()
+    except OSError:
+        return load_structure(path)  # which says what is wrong
+    return _read_once(path, stamp.st_mtime_ns, stamp.st_size)
+
+
+@functools.lru_cache(maxsize=2)
+def _read_once(path: Path, time: int, size: int) -> pd.DataFrame:
+    """Read the file; the cache is keyed by its time and size too, so an edited file is read again."""
+    del time, size
+    return load_structure(path)
+
+
 def strata(parameters: Mapping[str, Any], structure: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the number of entities by legal form, industry and size class.
 
@@ -86,7 +103,7 @@ def strata(parameters: Mapping[str, Any], structure: pd.DataFrame | None = None)
     InputErrors
         As `load_structure`.
     """
-    table = load_structure() if structure is None else structure
+    table = _shipped_structure() if structure is None else structure
     total, share = parameters["firms.entities"], parameters["firms.enterprise_share"]
     rows = []
     for industry, r in table.iterrows():

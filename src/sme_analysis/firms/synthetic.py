@@ -7,6 +7,7 @@ so that a further column changes no other.
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -66,24 +67,38 @@ _AFFINITY: dict[str, dict[str, float]] = {
 _ELSEWHERE = 0.3
 
 
+def _even_uniforms(seed: int, column: str, sizes: tuple[int, ...]) -> Array:
+    """Uniforms of one column, read only: strata of these sizes one after another, each covered evenly."""
+    generator = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(column.encode())]))
+    mixed = generator.random(sum(sizes))
+    u: Array = generator.random(sum(sizes))
+    first = 0
+    for size in sizes:
+        # A random rank is the cell that the firm takes, the number drawn its place within the cell.
+        rank = np.empty(size)
+        rank[np.argsort(mixed[first : first + size])] = np.arange(size)
+        u[first : first + size] = (rank + u[first : first + size]) / size
+        first += size
+    np.clip(u, 1e-12, 1 - 1e-12, out=u)
+    u.flags.writeable = False
+    return u
+
+
+# A calibration and draws of parameters build like samples hundreds of times: the columns' draws are the same in all.
+_REMEMBERED_ROWS = 20_000
+_remembered = functools.lru_cache(maxsize=128)(_even_uniforms)
+
+
 class _Draws:
     """Uniforms by column name: independent streams, even within each stratum."""
 
     def __init__(self, seed: int, stratum: Codes) -> None:
         self.seed, self.stratum = seed, stratum
-        self.size = np.bincount(stratum)
-        self.first = np.concatenate([[0], np.cumsum(self.size)[:-1]])
+        self.sizes = tuple(np.bincount(stratum).tolist())
 
     def uniform(self, column: str) -> Array:
-        generator = np.random.Generator(np.random.Philox(key=[self.seed, zlib.crc32(column.encode())]))
-        mixed = generator.random(len(self.stratum))
-        u: Array = generator.random(len(self.stratum))
-        for first, size in zip(self.first.tolist(), self.size.tolist(), strict=True):
-            # A random rank is the cell that the firm takes, the number drawn its place within the cell.
-            rank = np.empty(size)
-            rank[np.argsort(mixed[first : first + size])] = np.arange(size)
-            u[first : first + size] = (rank + u[first : first + size]) / size
-        return np.clip(u, 1e-12, 1 - 1e-12, out=u)
+        draw = _remembered if len(self.stratum) <= _REMEMBERED_ROWS else _even_uniforms
+        return draw(self.seed, column, self.sizes)
 
     def normal(self, column: str) -> Array:
         z: Array = ndtri(self.uniform(column))
@@ -148,10 +163,15 @@ def programme_draws(parameters: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(f"u_{name}" for name in sorted(groups | {"grant", "innovation_grant"}))
 
 
+@functools.cache
+def _gauss_hermite() -> tuple[Array, Array]:
+    x, w = np.polynomial.hermite_e.hermegauss(64)
+    return x, w / w.sum()
+
+
 def quality_mean(mean_pd: float, spread: float) -> float:
     """Mean abar with E Lambda(a) = mean PD for a ~ N(abar, spread^2), by Gauss-Hermite quadrature and Newton's method."""
-    x, w = np.polynomial.hermite_e.hermegauss(64)
-    w = w / w.sum()
+    x, w = _gauss_hermite()
     a = float(np.log(mean_pd / (1 - mean_pd)))
     for _ in range(50):
         p = 1 / (1 + np.exp(-(a + spread * x)))

@@ -5,6 +5,7 @@ A scenario is a short YAML of changes to the catalogue. Loading one gives frozen
 a file is reported at once.
 """
 
+from sme_analysis.scenario.calibrations import Calibration, calibration_names, load_calibration
 from sme_analysis.scenario.catalogue import Catalogue, Distribution, Record, UnknownKeyError, load_catalogue
 from sme_analysis.scenario.parameters import Parameters
 from sme_analysis.scenario.paths import project_root
@@ -12,6 +13,7 @@ from sme_analysis.scenario.scenario import Change, Scenario, check_files, diff, 
 from sme_analysis.scenario.tables import changes_table, describe
 
 __all__ = [
+    "Calibration",
     "Catalogue",
     "Change",
     "Distribution",
@@ -19,10 +21,12 @@ __all__ = [
     "Record",
     "Scenario",
     "UnknownKeyError",
+    "calibration_names",
     "changes_table",
     "check_files",
     "describe",
     "diff",
+    "load_calibration",
     "load_catalogue",
     "load_scenario",
     "project_root",

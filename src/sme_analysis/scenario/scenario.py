@@ -10,6 +10,7 @@ from typing import Any
 
 from sme_analysis.errors import InputErrors, Problem, UserError
 from sme_analysis.scenario import paths
+from sme_analysis.scenario.calibrations import Calibration, calibrated, load_calibration
 from sme_analysis.scenario.catalogue import Catalogue, load_catalogue
 from sme_analysis.scenario.checks import clashes
 from sme_analysis.scenario.parameters import Parameters
@@ -17,7 +18,7 @@ from sme_analysis.scenario.units import UnitError, nearest
 from sme_analysis.scenario.yamlfile import Entry, read_mapping
 
 SUFFIXES = (".yaml", ".yml")
-TEXT_FIELDS = ("title", "author", "reference", "description", "extends")
+TEXT_FIELDS = ("title", "author", "reference", "description", "extends", "calibration")
 REQUIRED_FIELDS = ("title", "author", "reference")
 _EXAMPLE = '"risk_compensation.loss_share: 60%"'
 
@@ -43,7 +44,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A named question: all parameters, and how they differ from the parent's."""
+    """A named question: all parameters, and how they differ from the parent's.
+
+    `calibration` is the one whose estimates stand in place of the catalogue's values, its own or the parent's; None if none.
+    """
 
     name: str
     title: str
@@ -54,6 +58,7 @@ class Scenario:
     parent: Scenario | None
     parameters: Parameters
     changes: tuple[Change, ...]
+    calibration: Calibration | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -211,21 +216,48 @@ class _Loader:
         values = self.values(wishes)
         if len(self.problems) > before:
             return None
-        base = parent.parameters if parent else self.defaults
+        calibration = self._calibration(texts.get("calibration", ""), entries, where)
+        if len(self.problems) > before:
+            return None
+        start = parent.parameters if parent else self.defaults
+        base = Parameters(calibrated(start, calibration), self.catalogue)
+        estimated = calibration.values if parent and calibration else {}
         changes = tuple(
-            Change(wish.key, base[wish.key], values[wish], wish.place.rpartition(", ")[0]) for wish in wishes
+            Change(key, start[key], value, f"calibration {texts['calibration']}")
+            for key, value in estimated.items()
+            if key not in {wish.key for wish in wishes}
+        ) + tuple(
+            Change(wish.key, start[wish.key] if parent else base[wish.key], values[wish], wish.place.rpartition(", ")[0])
+            for wish in wishes
         )
         parameters = self._resolve(base, values)
         if parameters is None:
             return None
         named = {field: texts.get(field, "") for field in ("title", "author", "reference", "description")}
+        calibration = calibration or (parent.calibration if parent else None)
         return Scenario(
-            name=path.stem, path=path, parent=parent, parameters=parameters, changes=changes, **named
-        )
+            name=path.stem, path=path, parent=parent, parameters=parameters, changes=changes,
+            calibration=calibration, **named
+        )  # fmt: skip
+
+    def _start(self, scenario: Scenario) -> Parameters:
+        """What a scenario without parent starts from: the defaults, those of its calibration in their place."""
+        return Parameters(calibrated(self.defaults, scenario.calibration), self.catalogue)
+
+    def _calibration(self, name: str, entries: Mapping[str, Entry], where: str) -> Calibration | None:
+        if not name:
+            return None
+        try:
+            return load_calibration(
+                name, self.catalogue, f"{where}, line {entries['calibration'].line}, calibration"
+            )
+        except InputErrors as errors:
+            self.problems += errors.problems
+            return None
 
     def override(self, scenario: Scenario, values: Mapping[_Wish, Any]) -> Scenario:
         """Return a scenario with overrides on top of its own changes."""
-        base = scenario.parent.parameters if scenario.parent else self.defaults
+        base = scenario.parent.parameters if scenario.parent else self._start(scenario)
         parameters = self._resolve(scenario.parameters, values)
         if parameters is None:
             return scenario

@@ -55,6 +55,11 @@ def scenario_schema(catalogue: Catalogue) -> dict[str, Any]:
                 "minLength": 1,
                 "description": "Name of a scenario, or the path of a YAML file, that this one starts from.",
             },
+            "calibration": {
+                "type": "string",
+                "minLength": 1,
+                "description": "Name of a file in parameters/calibrations: its estimates stand in place of the defaults.",
+            },
             "changes": {
                 **changes,
                 "type": ["object", "null"],

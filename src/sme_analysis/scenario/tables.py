@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from sme_analysis.scenario.calibrations import Calibration
 from sme_analysis.scenario.scenario import Scenario
 
 DESCRIBE_COLUMNS = (
@@ -41,6 +42,9 @@ def describe(scenario: Scenario) -> pd.DataFrame:
         else "".
     """
     moved = {change.key: change.parent_value for change in scenario.changes if change.moves}
+    found = scenario.calibration
+    # An estimate that the scenario has not overruled rests on the calibration, not on what the catalogue says of its default.
+    estimates = {k: v for k, v in found.values.items() if scenario.parameters[k] == v} if found else {}
     rows: list[dict[str, Any]] = []
     for key, record in scenario.parameters.catalogue.items():
         rows.append(
@@ -52,14 +56,21 @@ def describe(scenario: Scenario) -> pd.DataFrame:
                 "default": record.show(record.value),
                 "range": record.range_text,
                 "article": articles_text(record.article),
-                "grade": record.grade,
+                "grade": "estimate" if key in estimates else record.grade,
                 "confirmed": record.confirmed,
-                "source": record.source,
+                "source": _estimated(found, key) if found and key in estimates else record.source,
                 "review_by": record.review_by,
                 "changed_from": record.show(moved[key]) if key in moved else "",
             }
         )
     return pd.DataFrame(rows, columns=list(DESCRIBE_COLUMNS))
+
+
+def _estimated(calibration: Calibration, key: str) -> str:
+    error = calibration.standard_errors[key]
+    log = calibration.scales[calibration.keys.index(key)] == "log"
+    spread = f"{error:.0%} of it" if log else f"{error:.3g}"
+    return f"Estimated by the calibration {calibration.name} ({calibration.method}); standard error {spread}."
 
 
 def changes_table(scenario: Scenario) -> pd.DataFrame:

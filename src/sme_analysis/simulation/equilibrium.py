@@ -15,6 +15,7 @@ from sme_analysis.market.credit import Conditions, Credit, Kept, Market
 from sme_analysis.market.levers import NO_LEVERS, Levers
 
 Array = npt.NDArray[np.float64]
+FAINTEST = 1e-3  # of counterfactual lending: below it, on a wild step of the search, the cost of funds falls no further
 TOLERANCE = 1e-9
 MOST_KEPT = 200_000  # firms whose offers without policy are kept while a year is solved: 240 bytes each
 DAMPED_PASSES = 80
@@ -98,7 +99,7 @@ def solve_year(
             before = market.run(year.state, conditions, NO_LEVERS, inputs=plain, kept=kept)
             credit.mix(before, year.share)
         lending = credit.lending
-        cof = cof0 + eta * np.log(lending / lending0)
+        cof = cof0 + eta * np.log(max(lending / lending0, FAINTEST))
         new = np.concatenate([[cof], *(o.respond(credit, u) for o, u in zip(opened, parts, strict=True))])
         found["last"] = Equilibrium(
             credit, levers, parts, float(v[0]), 0, float(np.max(np.abs(new - v))), start

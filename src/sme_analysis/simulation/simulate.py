@@ -127,6 +127,7 @@ def simulate(
     threads: int = 1,
     macro_path: Sequence[float] | None = None,
     like: Simulation | None = None,
+    near: Sequence[Start] = (),
 ) -> Simulation:
     """Simulate the years of a scenario and its counterfactual.
 
@@ -138,6 +139,7 @@ def simulate(
     macro_path : realised macro state z of each year, or None for expectations (lenders always price on expectations)
     like : a simulation of the same firms whose parameters differ in instruments only: its counterfactual is taken over and its
         solutions are first guesses, `threads` and `macro_path` are its own
+    near : solutions of the years of a simulation with the same instruments, as first guesses where `like` is not given
 
     Raises
     ------
@@ -148,7 +150,7 @@ def simulate(
     if like is None:
         firms, instruments = prepared(firms, parameters)
         base = baseline(firms, parameters, len(labels), threads=threads, macro_path=macro_path)
-        guesses = _coarse_solutions(firms, parameters, macro_path)
+        guesses = near or _coarse_solutions(firms, parameters, macro_path)
     else:
         _fail_unless_alike(parameters, like.parameters)
         base, firms = like.base, like.firms

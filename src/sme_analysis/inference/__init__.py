@@ -1,0 +1,1 @@
+"""How sure we are: calibration, validation, uncertainty, sensitivity, learning, best use of a budget."""
