@@ -1,0 +1,397 @@
+"""Experiments of causal studies, repeated in the model: each gives the same quantity in the study's unit.
+
+A study that compares treated firms with others of the same market does not see what happens to the market as a whole: its
+experiments hold the cost of funds fixed (`market.funding_slope` at nought) and offer the instrument to every firm, so that the
+effect on those who take it up stands in full. Where a study is silent on a setting, the setting is an assumption, and is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sme_analysis.impact.additionality import additionality
+from sme_analysis.impact.defaults import default_parts
+from sme_analysis.impact.incidence import incidence
+from sme_analysis.market.credit import Conditions, Credit
+from sme_analysis.scenario.parameters import Parameters
+from sme_analysis.simulation import MEASURES, Simulation, simulate
+from sme_analysis.simulation.measures import RISK_BANDS
+
+Array = npt.NDArray[np.float64]
+
+ONE_YEAR = {"horizon.years": 1, "horizon.start": "2027-01"}
+# Only what happens to the treated: lenders' cost of funds stays where it is, and every firm knows of the programme.
+TREATED = {**ONE_YEAR, "market.funding_slope": 0.0, "service_efficiency.awareness_without": 1.0,
+           "policy_credibility.kept": 1.0}  # fmt: skip
+GUARANTEE = {
+    "loan_guarantee.active": True, "loan_guarantee.participation": 1.0, "loan_guarantee.individual_businesses": True,
+    "loan_guarantee.national_share": 0.0, "loan_guarantee.province_share": 0.0, "loan_guarantee.premium_subsidy": 0.0,
+    "loan_guarantee.admin_cost": 0.0, "loan_guarantee.capital": 10_000.0, "loan_guarantee.leverage": 20.0,
+    "loan_guarantee.loan_cap": 100.0,
+}  # fmt: skip
+SUBSIDY = {
+    "special_fund.active": True, "special_fund.participation": 1.0, "special_fund.individual_businesses": True,
+    "special_fund.eligible_tags": [], "special_fund.priority_tags": [], "special_fund.budget": 2_000.0,
+    "special_fund.grant_share": 0.0, "special_fund.subsidy_cap": 50.0, "special_fund.circular_extra": 0.0,
+}  # fmt: skip
+COVERS = tuple(np.arange(0.3, 0.951, 0.05).round(2).tolist())
+MIDDLE = RISK_BANDS[3:7]
+CUT_OFF = RISK_BANDS[6:9]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A study's experiment in the model.
+
+    Attributes
+    ----------
+    name : of the experiment, as in `data/causal_studies.csv`
+    measures : what the number is
+    unit : of the number, one of `report.quantities.NUMERIC`
+    run : parameters of a scenario without policy and its firms -> the number; NaN where the experiment treats nobody
+    """
+
+    name: str
+    measures: str
+    unit: str
+    run: Callable[[Parameters, pd.DataFrame], float]
+
+
+def guaranteed(
+    parameters: Parameters,
+    firms: pd.DataFrame,
+    share: float,
+    premium: float,
+    *,
+    like: Simulation | None = None,
+    **changes: Any,
+) -> Simulation:
+    """A year in which every firm may have `share` of the loss guaranteed for a premium of `premium` a year per unit lent.
+
+    Guarantors have the capital for all who ask; `changes` are further parameters, with two underscores for the dot.
+    """
+    own = {key.replace("__", "."): value for key, value in changes.items()}
+    premiums = {"loan_guarantee.premium_floor": premium, "loan_guarantee.premium_cap": premium}
+    settings = {**TREATED, **GUARANTEE, **premiums, "loan_guarantee.share": share, **own}
+    return simulate(firms, parameters.replace(settings), threads=1, like=like)
+
+
+def subsidised(parameters: Parameters, firms: pd.DataFrame, rate: float) -> Simulation:
+    """A year in which every firm has an interest subsidy of `rate`, a rate a year."""
+    settings = {**TREATED, **SUBSIDY, "special_fund.interest_subsidy": rate}
+    return simulate(firms, parameters.replace(settings), threads=1)
+
+
+def totals(simulation: Simulation, rows: Iterable[str] = ()) -> tuple[dict[str, float], dict[str, float]]:
+    """Totals of the first year with the policy and without it, by measure; of some risk bands only where `rows` names them."""
+    named = tuple(rows)
+    here = simulation.cells["risk"].isin(named).to_numpy() if named else slice(None)
+    with_, without = (
+        dict(zip(MEASURES, path[0][:, here].sum(axis=1).tolist(), strict=True))
+        for path in (simulation.policy, simulation.counterfactual)
+    )
+    return with_, without
+
+
+def firm_by_firm(simulation: Simulation) -> tuple[Credit, Credit]:
+    """Expected outcomes of each firm in the first year, with the policy and without it."""
+    year, market = simulation.years[0], simulation.market
+    plain = float(simulation.parameters["market.funding_cost"])
+    with_ = market.run(year.state, Conditions(year.funding_cost, plain), year.levers)
+    return with_, market.run(year.state, Conditions(plain, plain))
+
+
+def over(a: float, b: float) -> float:
+    """A ratio; NaN where there is nothing to relate it to."""
+    return a / b if abs(b) > 1e-12 else float("nan")
+
+
+def each(a: Array, b: Array) -> Array:
+    """Ratios firm by firm; nought where there is nothing to relate to."""
+    return np.divide(a, b, out=np.zeros_like(a), where=b > 1e-9)
+
+
+def per_guarantee(simulation: Simulation) -> float:
+    """Additional lending per unit of guarantee: change of all lending / (share guaranteed x guaranteed lending)."""
+    with_, without = totals(simulation)
+    share = float(simulation.parameters["loan_guarantee.share"])
+    return over(with_["lending"] - without["lending"], share * with_["covered_lending"])
+
+
+def among_borrowers(simulation: Simulation, bands: Iterable[str] = ()) -> tuple[float, float]:
+    """Effect on the bank loan (relative) and the rate of firms that borrow from banks without the guarantee, too.
+
+    For firm i with the loan L and rate r where served, s the share served without and c the share guaranteed with the policy:
+    sum s (L1 - L0) / sum s c L0 and sum s L0 (r1 - r0) / sum s c L0, an instrumental-variable estimate with eligibility as the
+    instrument. Firms that would get no loan without are not among those that a credit register shows before and after.
+    """
+    with_, without = firm_by_firm(simulation)
+    s0, s1 = without["bank_served"], with_["bank_served"]
+    loan0, loan1 = each(without["bank_loan"], s0), each(with_["bank_loan"], s1)
+    rate0 = each(without["bank_interest"], without["bank_loan"])
+    rate1 = each(with_["bank_interest"], with_["bank_loan"])
+    covered = each(with_["covered_served"], s1 + with_["micro_served"])
+    named = tuple(bands)
+    weight = without.mass * s0 * (s1 > 1e-9)
+    if named:
+        weight = weight * simulation.cells["risk"].isin(named).to_numpy()[simulation.base.cells.code]
+    treated = float((weight * covered * loan0).sum())
+    return (
+        over(float((weight * (loan1 - loan0)).sum()), treated),
+        over(float((weight * loan0 * (rate1 - rate0)).sum()), treated),
+    )
+
+
+def default_of_guaranteed(simulation: Simulation) -> dict[str, float]:
+    """The row of `default_parts`: what makes guaranteed loans default more than others."""
+    row = default_parts(simulation).iloc[0]
+    return {str(name): float(value) for name, value in row.items() if name != "year"}
+
+
+# --- Chile: 70 % of the loss (the auctions end at 70 to 80 %), a fee of 1 % of the guaranteed amount (assumption)
+def chile(parameters: Parameters, firms: pd.DataFrame) -> Simulation:
+    """FOGAPE as Cowan, Drexler and Yañez (2015) saw it."""
+    return guaranteed(parameters, firms, 0.7, 0.007)
+
+
+def cowan_credit(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """All credit to small firms per unit of guarantee, Chile."""
+    return per_guarantee(chile(parameters, firms))
+
+
+def cowan_selection(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """PD of firms that select into guarantees, uncovered, less that of all borrowers."""
+    return default_of_guaranteed(chile(parameters, firms))["selection"]
+
+
+def cowan_moral_hazard(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """What weaker monitoring adds to the PD of guaranteed loans of the same firm."""
+    return default_of_guaranteed(chile(parameters, firms))["moral_hazard"]
+
+
+# --- Italy: 70 % on average (assumption; at most 80 %), a fee of 0.25 % (assumption; free for many firms)
+def italy(parameters: Parameters, firms: pd.DataFrame, share: float = 0.7) -> Simulation:
+    """Fondo di garanzia before the pandemic."""
+    return guaranteed(parameters, firms, share, 0.0025)
+
+
+def cascarino_first(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """The whole loss guaranteed at no fee on loans of up to CNY 0.2 m (EUR 25,000), in the first quarter of a crisis."""
+    crisis = {"stress__active": True, "stress__first_year": 1, "stress__years": 1}
+    return per_guarantee(guaranteed(parameters, firms, 1.0, 0.0, loan_guarantee__loan_cap=0.2, **crisis))
+
+
+def cascarino_later(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """90 % of the loss guaranteed at no fee, once the crisis has eased."""
+    return per_guarantee(guaranteed(parameters, firms, 0.9, 0.0))
+
+
+def cerulli_peak(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """The cover with the largest additional credit per guaranteed firm, over covers of 30 to 95 %.
+
+    The top of the parabola through the best cover and its neighbours, so that it moves smoothly with the parameters.
+    """
+    like: Simulation | None = None
+    effect = []
+    for share in COVERS:
+        like = guaranteed(parameters, firms, share, 0.0025, like=like)
+        with_, without = totals(like)
+        effect.append(over(with_["lending"] - without["lending"], with_["covered_borrowers"]))
+    return peak(np.array(COVERS), np.array(effect))
+
+
+def peak(x: Array, y: Array) -> float:
+    """Where the parabola through the largest of `y` and its neighbours is highest; the end of `x` where the largest is there."""
+    if not np.isfinite(y).any():
+        return float("nan")
+    k = int(np.nanargmax(y))
+    if k in (0, len(x) - 1) or not np.isfinite(y[k - 1 : k + 2]).all():
+        return float(x[k])
+    bend = y[k - 1] - 2 * y[k] + y[k + 1]
+    return float(x[k] + 0.5 * (x[k] - x[k - 1]) * (y[k - 1] - y[k + 1]) / bend) if bend < 0 else float(x[k])
+
+
+def ciani_credit(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Bank credit of guaranteed borrowers, relative to what they would have."""
+    return among_borrowers(italy(parameters, firms))[0]
+
+
+def ciani_rate(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Rate on the bank loans of guaranteed borrowers, less what it would be."""
+    return among_borrowers(italy(parameters, firms))[1]
+
+
+def ciani_middle(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Effect on guaranteed borrowers' credit in the 4th to 7th tenth of risk less the mean of the tenths at either end."""
+    found = italy(parameters, firms)
+    ends = RISK_BANDS[:3], RISK_BANDS[7:]
+    low, high = (among_borrowers(found, bands)[0] for bands in ends)
+    return among_borrowers(found, MIDDLE)[0] - (low + high) / 2
+
+
+def deblasio_credit(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Bank credit of guaranteed borrowers at the cut-off of eligibility, the 7th to 9th tenth of risk (assumption).
+
+    Loans are of one year and renewed with the guarantee, so that the effect after two years is that of one.
+    """
+    return among_borrowers(italy(parameters, firms), CUT_OFF)[0]
+
+
+def deblasio_rate(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Rate of guaranteed borrowers at the cut-off of eligibility, less what it would be."""
+    return among_borrowers(italy(parameters, firms), CUT_OFF)[1]
+
+
+def lelarge_default(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """PD of guaranteed loans less that of the same firms' loans without guarantee; SOFARIS, 65 % at 0.6 % (assumptions)."""
+    parts = default_of_guaranteed(guaranteed(parameters, firms, 0.65, 0.006))
+    return parts["price"] + parts["moral_hazard"]
+
+
+def eif_default(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """The same relative to the PD without guarantee; EU guarantees of 50 % at no fee (assumptions)."""
+    parts = default_of_guaranteed(guaranteed(parameters, firms, 0.5, 0.0))
+    return over(parts["price"] + parts["moral_hazard"], parts["pd_without"] + parts["selection"])
+
+
+# --- United States: a fee of 0.5 % (assumption)
+def bachas_elasticity(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Elasticity of the guaranteed loan to the share guaranteed, between 75 and 85 %: d ln L / d ln g, of the same borrowers."""
+    low = guaranteed(parameters, firms, 0.75, 0.005)
+    high = guaranteed(parameters, firms, 0.85, 0.005, like=low)
+    before, after = firm_by_firm(low)[0], firm_by_firm(high)[0]
+    same = before.mass * np.minimum(before["covered_served"], after["covered_served"])
+    loans = [
+        float((same * each(credit["covered_loan"], credit["covered_served"])).sum())
+        for credit in (before, after)
+    ]
+    return over(float(np.log(over(loans[1], loans[0]))), float(np.log(0.85 / 0.75)))
+
+
+def cox_shares(parameters: Parameters, firms: pd.DataFrame) -> dict[str, float]:
+    """Gains of borrowers and lenders, and what is lost, per unit of the guarantors' claims; 50 % guaranteed at no fee.
+
+    Guarantors stand for the government, which pays the claims of SBA Express loans.
+    """
+    change = incidence(guaranteed(parameters, firms, 0.5, 0.0)).set_index("party")["change"]
+    cost = -float(change["public"] + change["guarantors"] + change["province and nation"])
+    gains = {name: over(float(change[name]), cost) for name in ("borrowers", "lenders")}
+    return {**gains, "lost": 1 - sum(gains.values())}
+
+
+def cox_borrowers(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Borrowers' gain per unit of public cost."""
+    return cox_shares(parameters, firms)["borrowers"]
+
+
+def cox_lenders(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Lenders' gain per unit of public cost."""
+    return cox_shares(parameters, firms)["lenders"]
+
+
+def cox_lost(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """What neither gains, per unit of public cost."""
+    return cox_shares(parameters, firms)["lost"]
+
+
+def gropp_loan(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Change of banks' mean loan per percentage point that their rate rises, the cost of funds 0.5 points higher.
+
+    The guarantee that ended was one of the banks' own debts: it made their funds dearer. By how much is not known, but the
+    change of the loan per change of the rate does not depend on it to first order. The firms served either way.
+    """
+    plain = simulate(firms, parameters.replace(TREATED), threads=1)
+    market, year = plain.market, plain.years[0]
+    cost = float(parameters["market.funding_cost"])
+    before, after = (market.run(year.state, Conditions(c, c)) for c in (cost, cost + 0.005))
+    same = before.mass * np.minimum(before["bank_served"], after["bank_served"])
+    loans = [float((same * each(c["bank_loan"], c["bank_served"])).sum()) for c in (before, after)]
+    rates = [over(c.total("bank_interest"), c.total("bank_loan")) for c in (before, after)]
+    return over(over(loans[1], loans[0]) - 1, 100 * (rates[1] - rates[0]))
+
+
+def barrot_default(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Default of hauliers' loans, relative, as customers pay sooner by a third of the credit that the firms seek."""
+    hauliers = firms[firms["industry"] == "transport"]
+    hauliers = hauliers.assign(overdue_receivables=hauliers["need"] / 3)
+    settings = {"arrears_clearance.active": True, "arrears_clearance.cleared_share": 1.0,
+                "arrears_clearance.participation": 1.0, "arrears_clearance.eligible_tags": []}  # fmt: skip
+    with_, without = totals(simulate(hauliers, parameters.replace({**TREATED, **settings}), threads=1))
+    rates = [over(path["defaults"], path["lending"]) for path in (with_, without)]
+    return over(rates[0], rates[1]) - 1
+
+
+def zia_unconstrained(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Share of subsidised lending that the same firms would have had unsubsidised; a subsidy of 1.5 points."""
+    return float(additionality(subsidised(parameters, firms, 0.015))["deadweight_share"].iloc[0])
+
+
+def gale_cost(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Public cost per unit of additional lending to the target group; a subsidy of 1.5 points."""
+    found = subsidised(parameters, firms, 0.015)
+    with_, without = totals(found)
+    cost = sum(found.years[0].outcomes["special_fund"].lines.values())
+    return over(cost, with_["lending"] - without["lending"])
+
+
+# --- China: 80 % of the loss at the premium and subsidy of the scenario
+def china(parameters: Parameters, firms: pd.DataFrame) -> Simulation:
+    """Chinese guarantee companies with re-guarantee, open to every firm."""
+    own = ("national_share", "province_share", "premium_subsidy", "admin_cost", "loan_cap")
+    settings = {**GUARANTEE, **{f"loan_guarantee.{name}": parameters[f"loan_guarantee.{name}"] for name in own}}
+    return simulate(firms, parameters.replace({**TREATED, **settings, "loan_guarantee.share": 0.8}), threads=1)
+
+
+def yu_access(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Rise of the probability that a firm that asks has a bank loan."""
+    with_, without = totals(china(parameters, firms))
+    return over(with_["bank_borrowers"] - without["bank_borrowers"], with_["firms_asking"])
+
+
+def yu_amount(parameters: Parameters, firms: pd.DataFrame) -> float:
+    """Lending to guaranteed firms, relative to what they would have, new borrowers included."""
+    with_, _ = totals(china(parameters, firms))
+    return over(with_["programme_lending"], with_["deadweight"]) - 1
+
+
+EXPERIMENTS: Mapping[str, Experiment] = {
+    e.name: e
+    for e in (
+        Experiment("cowan2015_credit_per_guarantee", "additional credit per unit of guarantee", "number", cowan_credit),
+        Experiment("cascarino2022_first_quarter", "additional credit per unit of guarantee", "number", cascarino_first),
+        Experiment("cascarino2022_later", "additional credit per unit of guarantee", "number", cascarino_later),
+        Experiment("cerulli2021_peak", "share guaranteed with the largest effect per firm", "share", cerulli_peak),
+        Experiment("bachas2021_elasticity", "elasticity of the loan to the share guaranteed", "number", bachas_elasticity),
+        Experiment("ciani2020_credit", "credit of guaranteed firms", "change_share", ciani_credit),
+        Experiment("ciani2020_rate", "rate of guaranteed firms", "change_rate", ciani_rate),
+        Experiment("ciani2020_middle", "effect at middle risk less that at the ends", "change_share", ciani_middle),
+        Experiment("deblasio2018_credit", "credit of guaranteed firms at the cut-off", "change_share", deblasio_credit),
+        Experiment("deblasio2018_rate", "rate of guaranteed firms at the cut-off", "change_rate", deblasio_rate),
+        Experiment("yu2022_access", "probability of a bank loan", "change_share", yu_access),
+        Experiment("yu2022_amount", "credit of guaranteed firms", "change_share", yu_amount),
+        Experiment("gropp2014_loan", "mean loan per point on the rate", "change_share", gropp_loan),
+        Experiment("cowan2015_selection", "PD of firms that select into guarantees", "change_share", cowan_selection),
+        Experiment("cowan2015_moral_hazard", "PD of the same firm, guaranteed", "change_share", cowan_moral_hazard),
+        Experiment("lelarge2010_default", "PD of guaranteed firms", "change_share", lelarge_default),
+        Experiment("eif2019_default", "PD of guaranteed firms, relative", "change_share", eif_default),
+        Experiment("barrot2016_default", "PD of firms that are paid sooner, relative", "change_share", barrot_default),
+        Experiment("cox2021_borrowers", "borrowers' gain per unit of public cost", "number", cox_borrowers),
+        Experiment("cox2021_lenders", "lenders' gain per unit of public cost", "number", cox_lenders),
+        Experiment("cox2021_lost", "lost per unit of public cost", "number", cox_lost),
+        Experiment("zia2008_unconstrained", "subsidised lending that needed no subsidy", "share", zia_unconstrained),
+        Experiment("gale1991_cost", "public cost per unit of additional lending", "number", gale_cost),
+    )
+}  # fmt: skip
+
+
+def answers(
+    parameters: Parameters, firms: pd.DataFrame, names: Iterable[str] = tuple(EXPERIMENTS)
+) -> dict[str, float]:
+    """The model's own answer to each of the named experiments."""
+    return {name: float(EXPERIMENTS[name].run(parameters, firms)) for name in names}
