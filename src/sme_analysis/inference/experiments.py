@@ -152,8 +152,8 @@ def default_of_guaranteed(simulation: Simulation) -> dict[str, float]:
     return {str(name): float(value) for name, value in row.items() if name != "year"}
 
 
-# --- Chile: 70 % of the loss (auctions end at or below 70 to 80 %), a fee of 1.5 % of the guaranteed part (assumption: fees follow
-# past defaults of 1.2 to 1.9 %, so that the fund sustains itself; Drexler 2008)
+# --- Chile: 70 % of the loss (auctions end at or below 70 to 80 %), a fee of 1.5 % of the guaranteed part (assumption: fees
+# follow past defaults, 1.2 to 1.9 %, and the fund sustains itself; Drexler 2008, Benavente and others 2006)
 def chile(parameters: Parameters, firms: pd.DataFrame) -> Simulation:
     """FOGAPE as Cowan, Drexler and Yañez (2015) saw it."""
     return guaranteed(parameters, firms, 0.7, 0.7 * 0.015)
@@ -182,7 +182,12 @@ def italy(parameters: Parameters, firms: pd.DataFrame, share: float = 0.7) -> Si
 
 def cascarino_first(parameters: Parameters, firms: pd.DataFrame) -> float:
     """The whole loss guaranteed at no fee on loans of up to CNY 0.2 m (EUR 25,000), in the first quarter of a crisis."""
-    crisis = {"stress.active": True, "stress.first_year": 1, "stress.years": 1, "loan_guarantee.loan_cap": 0.2}
+    crisis = {
+        "stress.active": True,
+        "stress.first_year": 1,
+        "stress.years": 1,
+        "loan_guarantee.loan_cap": 0.2,
+    }
     return per_guarantee(guaranteed(parameters, firms, 1.0, 0.0, crisis))
 
 
@@ -284,19 +289,9 @@ def cox_shares(parameters: Parameters, firms: pd.DataFrame) -> dict[str, float]:
     return {**gains, "lost": 1 - sum(gains.values())}
 
 
-def cox_borrowers(parameters: Parameters, firms: pd.DataFrame) -> float:
-    """Borrowers' gain per unit of public cost."""
-    return cox_shares(parameters, firms)["borrowers"]
-
-
-def cox_lenders(parameters: Parameters, firms: pd.DataFrame) -> float:
-    """Lenders' gain per unit of public cost."""
-    return cox_shares(parameters, firms)["lenders"]
-
-
-def cox_lost(parameters: Parameters, firms: pd.DataFrame) -> float:
-    """What neither gains, per unit of public cost."""
-    return cox_shares(parameters, firms)["lost"]
+def cox(part: str) -> Callable[[Parameters, pd.DataFrame], float]:
+    """The experiment that gives one of `cox_shares`."""
+    return lambda parameters, firms: cox_shares(parameters, firms)[part]
 
 
 def gropp_loan(parameters: Parameters, firms: pd.DataFrame) -> float:
@@ -344,8 +339,13 @@ def gale_cost(parameters: Parameters, firms: pd.DataFrame) -> float:
 def china(parameters: Parameters, firms: pd.DataFrame) -> Simulation:
     """Chinese guarantee companies with re-guarantee, open to every firm."""
     own = ("national_share", "province_share", "premium_subsidy", "admin_cost", "loan_cap")
-    settings = {**GUARANTEE, **{f"loan_guarantee.{name}": parameters[f"loan_guarantee.{name}"] for name in own}}
-    return simulate(firms, parameters.replace({**TREATED, **settings, "loan_guarantee.share": 0.8}), threads=1)
+    settings = {
+        **GUARANTEE,
+        **{f"loan_guarantee.{name}": parameters[f"loan_guarantee.{name}"] for name in own},
+    }
+    return simulate(
+        firms, parameters.replace({**TREATED, **settings, "loan_guarantee.share": 0.8}), threads=1
+    )
 
 
 def yu_access(parameters: Parameters, firms: pd.DataFrame) -> float:
@@ -368,22 +368,22 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         Experiment("cascarino2022_later", "additional credit per unit of guarantee", "number", cascarino_later),
         Experiment("cerulli2021_peak", "share guaranteed with the largest effect per firm", "share", cerulli_peak),
         Experiment("bachas2021_elasticity", "elasticity of the loan to the share guaranteed", "number", bachas_elasticity),
-        Experiment("ciani2020_credit", "credit of guaranteed firms", "change_share", ciani_credit),
+        Experiment("ciani2020_credit", "credit of guaranteed firms", "share", ciani_credit),
         Experiment("ciani2020_rate", "rate of guaranteed firms", "change_rate", ciani_rate),
         Experiment("ciani2020_middle", "effect at middle risk less that at the ends", "change_share", ciani_middle),
-        Experiment("deblasio2018_credit", "credit of guaranteed firms at the cut-off", "change_share", deblasio_credit),
+        Experiment("deblasio2018_credit", "credit of guaranteed firms at the cut-off", "share", deblasio_credit),
         Experiment("deblasio2018_rate", "rate of guaranteed firms at the cut-off", "change_rate", deblasio_rate),
         Experiment("yu2022_access", "probability of a bank loan", "change_share", yu_access),
-        Experiment("yu2022_amount", "credit of guaranteed firms", "change_share", yu_amount),
-        Experiment("gropp2014_loan", "mean loan per point on the rate", "change_share", gropp_loan),
+        Experiment("yu2022_amount", "credit of guaranteed firms", "share", yu_amount),
+        Experiment("gropp2014_loan", "mean loan per point on the rate", "share", gropp_loan),
         Experiment("cowan2015_selection", "PD of firms that select into guarantees", "change_share", cowan_selection),
         Experiment("cowan2015_moral_hazard", "PD of the same firm, guaranteed", "change_share", cowan_moral_hazard),
         Experiment("lelarge2010_default", "PD of guaranteed firms", "change_share", lelarge_default),
-        Experiment("eif2019_default", "PD of guaranteed firms, relative", "change_share", eif_default),
-        Experiment("barrot2016_default", "PD of firms that are paid sooner, relative", "change_share", barrot_default),
-        Experiment("cox2021_borrowers", "borrowers' gain per unit of public cost", "number", cox_borrowers),
-        Experiment("cox2021_lenders", "lenders' gain per unit of public cost", "number", cox_lenders),
-        Experiment("cox2021_lost", "lost per unit of public cost", "number", cox_lost),
+        Experiment("eif2019_default", "PD of guaranteed firms, relative", "share", eif_default),
+        Experiment("barrot2016_default", "PD of firms that are paid sooner, relative", "share", barrot_default),
+        Experiment("cox2021_borrowers", "borrowers' gain per unit of public cost", "number", cox("borrowers")),
+        Experiment("cox2021_lenders", "lenders' gain per unit of public cost", "number", cox("lenders")),
+        Experiment("cox2021_lost", "lost per unit of public cost", "number", cox("lost")),
         Experiment("zia2008_unconstrained", "subsidised lending that needed no subsidy", "share", zia_unconstrained),
         Experiment("gale1991_cost", "public cost per unit of additional lending", "number", gale_cost),
     )
