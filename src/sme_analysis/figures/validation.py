@@ -42,7 +42,8 @@ def forest_data(table: pd.DataFrame) -> pd.DataFrame:
             large = ends[rows.index] * APART >= ends[rows.index].max()
             for part, title in ((rows[~large], titles[0]), (rows[large], titles[int(not large.all())])):
                 frames.append(part.assign(panel=f"no test: {title}" if used else title))
-    return pd.concat(frames, ignore_index=True)
+    joined: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    return joined
 
 
 def short(study: str) -> str:
@@ -101,7 +102,7 @@ def _draw(ax: Axes, rows: pd.DataFrame) -> None:
                 color=style.PALETTE["good_band"])  # fmt: skip
         if np.isfinite(row["published"]):
             ax.plot(row["published"], k, marker="D", color=style.PALETTE["good"],
-                    markerfacecolor="white", markersize=5)  # fmt: skip
+                    markerfacecolor="none", markersize=5, zorder=4)  # fmt: skip
         if np.isfinite(row["model_low"]) and np.isfinite(row["model_high"]):
             _interval(ax, k, float(row["model_low"]), float(row["model_high"]), low, high)
         if np.isfinite(row["model"]):
@@ -115,7 +116,7 @@ def _draw(ax: Axes, rows: pd.DataFrame) -> None:
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.grid(visible=False, axis="y")
     ax.spines["left"].set_visible(False)
-    ax.xaxis.set_major_locator(MaxNLocator(6))
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: number_text(round(value, 12), unit, 3).removeprefix("+"))
     )

@@ -1,7 +1,7 @@
 """Experiments of causal studies, repeated in the model: each gives the same quantity in the study's unit.
 
 A study that compares treated firms with others of the same market does not see what happens to the market as a whole: its
-experiments hold the cost of funds fixed (`market.funding_slope` at nought) and offer the instrument to every firm, so that the
+experiments hold the cost of funds fixed and offer the instrument to every firm that the study's programme admits, so that the
 effect on those who take it up stands in full. Where a study is silent on a setting, the setting is an assumption, and is named.
 """
 
@@ -9,40 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from sme_analysis.impact.additionality import additionality
-from sme_analysis.impact.defaults import default_parts
 from sme_analysis.impact.incidence import incidence
-from sme_analysis.market.credit import Conditions, Credit
+from sme_analysis.inference.treated import (
+    GUARANTEE,
+    TREATED,
+    among_borrowers,
+    default_of_guaranteed,
+    each,
+    firm_by_firm,
+    guaranteed,
+    over,
+    peak,
+    per_guarantee,
+    subsidised,
+    totals,
+)
+from sme_analysis.market.credit import Conditions
 from sme_analysis.scenario.parameters import Parameters
-from sme_analysis.simulation import MEASURES, Simulation, simulate
+from sme_analysis.simulation import Simulation, simulate
 from sme_analysis.simulation.measures import RISK_BANDS
 
-Array = npt.NDArray[np.float64]
-
-ONE_YEAR = {"horizon.years": 1, "horizon.start": "2027-01"}
-# Only what happens to the treated: lenders' cost of funds stays where it is, and every firm knows of the programme.
-TREATED = {**ONE_YEAR, "market.funding_slope": 0.0, "service_efficiency.awareness_without": 1.0,
-           "policy_credibility.kept": 1.0}  # fmt: skip
-GUARANTEE = {
-    "loan_guarantee.active": True, "loan_guarantee.participation": 1.0, "loan_guarantee.individual_businesses": True,
-    "loan_guarantee.national_share": 0.0, "loan_guarantee.province_share": 0.0, "loan_guarantee.premium_subsidy": 0.0,
-    "loan_guarantee.admin_cost": 0.0, "loan_guarantee.capital": 10_000.0, "loan_guarantee.leverage": 20.0,
-    "loan_guarantee.loan_cap": 100.0,
-}  # fmt: skip
-SUBSIDY = {
-    "special_fund.active": True, "special_fund.participation": 1.0, "special_fund.individual_businesses": True,
-    "special_fund.eligible_tags": [], "special_fund.priority_tags": [], "special_fund.budget": 2_000.0,
-    "special_fund.grant_share": 0.0, "special_fund.subsidy_cap": 50.0, "special_fund.circular_extra": 0.0,
-}  # fmt: skip
 COVERS = tuple(np.arange(0.3, 1.001, 0.05).round(2).tolist())
 MIDDLE = RISK_BANDS[3:7]
 CUT_OFF = RISK_BANDS[6:9]
+SMALL = ("micro", "small")
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,8 @@ class Experiment:
     name : of the experiment, as in `data/causal_studies.csv`
     measures : what the number is
     unit : of the number, one of `report.quantities.NUMERIC`
-    run : parameters of a scenario without policy and its firms -> the number; NaN where the experiment treats nobody
+    run : parameters of a scenario and its firms -> the number, NaN where the experiment treats nobody; instruments and shocks of
+        the scenario are switched off
     """
 
     name: str
@@ -63,100 +59,13 @@ class Experiment:
     run: Callable[[Parameters, pd.DataFrame], float]
 
 
-def guaranteed(
-    parameters: Parameters,
-    firms: pd.DataFrame,
-    share: float,
-    premium: float,
-    changes: Mapping[str, Any] | None = None,
-    like: Simulation | None = None,
-) -> Simulation:
-    """A year in which every firm may have `share` of the loss guaranteed for a premium of `premium` a year per unit lent.
-
-    Guarantors have the capital for all who ask; `changes` are further parameters; `like` shares its counterfactual.
-    """
-    premiums = {"loan_guarantee.premium_floor": premium, "loan_guarantee.premium_cap": premium}
-    settings = {**TREATED, **GUARANTEE, **premiums, "loan_guarantee.share": share, **(changes or {})}
-    return simulate(firms, parameters.replace(settings), threads=1, like=like)
-
-
-def subsidised(parameters: Parameters, firms: pd.DataFrame, rate: float) -> Simulation:
-    """A year in which every firm has an interest subsidy of `rate`, a rate a year."""
-    settings = {**TREATED, **SUBSIDY, "special_fund.interest_subsidy": rate}
-    return simulate(firms, parameters.replace(settings), threads=1)
-
-
-def totals(simulation: Simulation, rows: Iterable[str] = ()) -> tuple[dict[str, float], dict[str, float]]:
-    """Totals of the first year with the policy and without it, by measure; of some risk bands only where `rows` names them."""
-    named = tuple(rows)
-    here = simulation.cells["risk"].isin(named).to_numpy() if named else slice(None)
-    with_, without = (
-        dict(zip(MEASURES, path[0][:, here].sum(axis=1).tolist(), strict=True))
-        for path in (simulation.policy, simulation.counterfactual)
-    )
-    return with_, without
-
-
-def firm_by_firm(simulation: Simulation) -> tuple[Credit, Credit]:
-    """Expected outcomes of each firm in the first year, with the policy and without it."""
-    year, market = simulation.years[0], simulation.market
-    plain = float(simulation.parameters["market.funding_cost"])
-    with_ = market.run(year.state, Conditions(year.funding_cost, plain), year.levers)
-    return with_, market.run(year.state, Conditions(plain, plain))
-
-
-def over(a: float, b: float) -> float:
-    """A ratio; NaN where there is nothing to relate it to."""
-    return a / b if abs(b) > 1e-12 else float("nan")
-
-
-def each(a: Array, b: Array) -> Array:
-    """Ratios firm by firm; nought where there is nothing to relate to."""
-    return np.divide(a, b, out=np.zeros_like(a), where=b > 1e-9)
-
-
-def per_guarantee(simulation: Simulation) -> float:
-    """Additional lending per unit of guarantee: change of all lending / (share guaranteed x guaranteed lending)."""
-    with_, without = totals(simulation)
-    share = float(simulation.parameters["loan_guarantee.share"])
-    return over(with_["lending"] - without["lending"], share * with_["covered_lending"])
-
-
-def among_borrowers(simulation: Simulation, bands: Iterable[str] = ()) -> tuple[float, float]:
-    """Effect on the bank loan (relative) and the rate of firms that borrow from banks without the guarantee, too.
-
-    For firm i with the loan L and rate r where served, s the share served without and c the share guaranteed with the policy:
-    sum s (L1 - L0) / sum s c L0 and sum s L0 (r1 - r0) / sum s c L0, an instrumental-variable estimate with eligibility as the
-    instrument. Firms that would get no loan without are not among those that a credit register shows before and after.
-    """
-    with_, without = firm_by_firm(simulation)
-    s0, s1 = without["bank_served"], with_["bank_served"]
-    loan0, loan1 = each(without["bank_loan"], s0), each(with_["bank_loan"], s1)
-    rate0 = each(without["bank_interest"], without["bank_loan"])
-    rate1 = each(with_["bank_interest"], with_["bank_loan"])
-    covered = each(with_["covered_served"], s1 + with_["micro_served"])
-    named = tuple(bands)
-    weight = without.mass * s0 * (s1 > 1e-9)
-    if named:
-        weight = weight * simulation.cells["risk"].isin(named).to_numpy()[simulation.base.cells.code]
-    treated = float((weight * covered * loan0).sum())
-    return (
-        over(float((weight * (loan1 - loan0)).sum()), treated),
-        over(float((weight * loan0 * (rate1 - rate0)).sum()), treated),
-    )
-
-
-def default_of_guaranteed(simulation: Simulation) -> dict[str, float]:
-    """The row of `default_parts`: what makes guaranteed loans default more than others."""
-    row = default_parts(simulation).iloc[0]
-    return {str(name): float(value) for name, value in row.items() if name != "year"}
-
-
 # --- Chile: 70 % of the loss (auctions end at or below 70 to 80 %), a fee of 1.5 % of the guaranteed part (assumption: fees
-# follow past defaults, 1.2 to 1.9 %, and the fund sustains itself; Drexler 2008, Benavente and others 2006)
+# follow past defaults, 1.2 to 1.9 %, and the fund sustains itself), firms with sales of up to USD 1 m (Drexler 2008), loans of
+# up to UF 5,000 (circular 3057 of 2000), about CNY 1.2 m
 def chile(parameters: Parameters, firms: pd.DataFrame) -> Simulation:
     """FOGAPE as Cowan, Drexler and Yañez (2015) saw it."""
-    return guaranteed(parameters, firms, 0.7, 0.7 * 0.015)
+    own = {"loan_guarantee.eligible_sizes": list(SMALL), "loan_guarantee.loan_cap": 1.2}
+    return guaranteed(parameters, firms, 0.7, 0.7 * 0.015, own)
 
 
 def cowan_credit(parameters: Parameters, firms: pd.DataFrame) -> float:
@@ -165,8 +74,12 @@ def cowan_credit(parameters: Parameters, firms: pd.DataFrame) -> float:
 
 
 def cowan_selection(parameters: Parameters, firms: pd.DataFrame) -> float:
-    """PD of firms that select into guarantees, uncovered, less that of all borrowers."""
-    return default_of_guaranteed(chile(parameters, firms))["selection"]
+    """PD of firms that select into guarantees, as it is without, less that of all borrowers of their size classes."""
+    found = chile(parameters, firms)
+    with_, without = totals(found, size_class=SMALL)
+    return over(with_["covered_defaults_before"], with_["covered_lending"]) - over(
+        without["defaults"], without["lending"]
+    )
 
 
 def cowan_moral_hazard(parameters: Parameters, firms: pd.DataFrame) -> float:
@@ -174,10 +87,13 @@ def cowan_moral_hazard(parameters: Parameters, firms: pd.DataFrame) -> float:
     return default_of_guaranteed(chile(parameters, firms))["moral_hazard"]
 
 
-# --- Italy: 70 % (assumption; 30 to 80 %), a fee of 0.25 % (0.25 to 1 % of the guaranteed part, once; free in the South)
-def italy(parameters: Parameters, firms: pd.DataFrame, share: float = 0.7) -> Simulation:
+# --- Italy: 70 % (assumption; 30 to 80 %), a fee of 0.25 % (0.25 to 1 % of the guaranteed part, once; free in the South), at most
+# EUR 2.5 m guaranteed, about CNY 28 m lent
+def italy(
+    parameters: Parameters, firms: pd.DataFrame, share: float = 0.7, like: Simulation | None = None
+) -> Simulation:
     """Fondo di garanzia before the pandemic."""
-    return guaranteed(parameters, firms, share, 0.0025)
+    return guaranteed(parameters, firms, share, 0.0025, {"loan_guarantee.loan_cap": 28.0}, like)
 
 
 def cascarino_first(parameters: Parameters, firms: pd.DataFrame) -> float:
@@ -192,8 +108,8 @@ def cascarino_first(parameters: Parameters, firms: pd.DataFrame) -> float:
 
 
 def cascarino_later(parameters: Parameters, firms: pd.DataFrame) -> float:
-    """90 % of the loss guaranteed at no fee, once the crisis has eased."""
-    return per_guarantee(guaranteed(parameters, firms, 0.9, 0.0))
+    """90 % of the loss guaranteed at no fee on loans of up to CNY 40 m (EUR 5 m), once the crisis has eased."""
+    return per_guarantee(guaranteed(parameters, firms, 0.9, 0.0, {"loan_guarantee.loan_cap": 40.0}))
 
 
 def cerulli_peak(parameters: Parameters, firms: pd.DataFrame) -> float:
@@ -204,21 +120,10 @@ def cerulli_peak(parameters: Parameters, firms: pd.DataFrame) -> float:
     like: Simulation | None = None
     effect = []
     for share in COVERS:
-        like = guaranteed(parameters, firms, share, 0.0025, like=like)
+        like = italy(parameters, firms, share, like)
         with_, without = totals(like)
         effect.append(with_["lending"] - without["lending"])
     return peak(np.array(COVERS), np.array(effect))
-
-
-def peak(x: Array, y: Array) -> float:
-    """Where the parabola through the largest of `y` and its neighbours is highest; the end of `x` where the largest is there."""
-    if not np.isfinite(y).any():
-        return float("nan")
-    k = int(np.nanargmax(y))
-    if k in (0, len(x) - 1) or not np.isfinite(y[k - 1 : k + 2]).all():
-        return float(x[k])
-    bend = y[k - 1] - 2 * y[k] + y[k + 1]
-    return float(x[k] + 0.5 * (x[k] - x[k - 1]) * (y[k - 1] - y[k + 1]) / bend) if bend < 0 else float(x[k])
 
 
 def ciani_credit(parameters: Parameters, firms: pd.DataFrame) -> float:
@@ -279,11 +184,12 @@ def bachas_elasticity(parameters: Parameters, firms: pd.DataFrame) -> float:
 
 
 def cox_shares(parameters: Parameters, firms: pd.DataFrame) -> dict[str, float]:
-    """Gains of borrowers and lenders, and what is lost, per unit of the guarantors' claims; 50 % guaranteed at no fee.
+    """Gains of borrowers and lenders, and what is lost, per unit of the guarantors' claims; 50 % covered at no fee (assumption).
 
-    Guarantors stand for the government, which pays the claims of SBA Express loans.
+    Guarantors stand for the government, which pays the claims of SBA Express loans, of up to CNY 2.5 m (USD 350,000).
     """
-    change = incidence(guaranteed(parameters, firms, 0.5, 0.0)).set_index("party")["change"]
+    found = guaranteed(parameters, firms, 0.5, 0.0, {"loan_guarantee.loan_cap": 2.5})
+    change = incidence(found).set_index("party")["change"]
     cost = -float(change["public"] + change["guarantors"] + change["province and nation"])
     gains = {name: over(float(change[name]), cost) for name in ("borrowers", "lenders")}
     return {**gains, "lost": 1 - sum(gains.values())}

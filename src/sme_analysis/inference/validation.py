@@ -96,7 +96,7 @@ def validate(
 
     Parameters
     ----------
-    parameters : of a scenario without policy
+    parameters : of a scenario; its instruments and shocks are switched off
     firms : firm table of the central answers; by default a synthetic one of 2,000 firms
     draws : changes of uncertain parameters, one mapping a draw, applied with `parameters.replace`; each has its own synthetic
         firms, as many as the central answers
