@@ -99,7 +99,13 @@ class Fit:
             order = np.argsort(-np.abs(row))
             sign = np.sign(row[order[0]])
             parts = [f"{sign * row[k]:+.2f} {names[k]}" for k in order if abs(row[k]) >= 0.2]
-            out.append({"singular_value": value, "error": 1 / value if value > 0 else np.inf, "combination": "; ".join(parts)})
+            out.append(
+                {
+                    "singular_value": value,
+                    "error": 1 / value if value > 0 else np.inf,
+                    "combination": "; ".join(parts),
+                }
+            )
         return pd.DataFrame(out)
 
     def fit(self) -> pd.DataFrame:
@@ -133,7 +139,9 @@ def calibrate(
     targets = load_targets() if targets is None else tuple(targets)
     fitted = [t for t in targets if t.role == "targeted"]
     if len(fitted) < len(keys):
-        raise NotIdentified(f"{len(keys)} parameters and {len(fitted)} targeted moments: name at most as many parameters.")
+        raise NotIdentified(
+            f"{len(keys)} parameters and {len(fitted)} targeted moments: name at most as many parameters."
+        )
     names = [t.moment for t in fitted]
     low, high = _bounds(parameters, keys)
 
@@ -144,7 +152,9 @@ def calibrate(
     solutions = []
     for start in _starts(parameters, keys, starts, seed):
         solutions.append(
-            least_squares(distances, start, bounds=(low, high), diff_step=STEP / 4, xtol=1e-10, ftol=1e-10, max_nfev=40)
+            least_squares(
+                distances, start, bounds=(low, high), diff_step=[STEP / 4] * len(keys), xtol=1e-10, ftol=1e-10, max_nfev=40
+            )
         )
     best = min(solutions, key=lambda s: float(s.cost))
     jacobian = _slopes(distances, best.x, [STEP] * len(keys), low, high)
@@ -178,9 +188,7 @@ def held_fixed(fit: Fit, moments: Moments = model_moments) -> dict[str, Held]:
         centre = on_scale(float(at[key]), scale)
         step = 0.1 * _spread(record, scale)
 
-        def distances(
-            x: Array, key: str = key, scale: str = scale, record: Record = record
-        ) -> Array:
+        def distances(x: Array, key: str = key, scale: str = scale, record: Record = record) -> Array:
             value = float(np.exp(x[0]) if scale == "log" else x[0])
             changed = at.replace({key: min(max(value, record.low), record.high)})
             model = moments(changed, [t.moment for t in fitted])
@@ -202,7 +210,7 @@ def as_calibration(fit: Fit, name: str, title: str, made: str, held: Mapping[str
         method="simulated method of moments",
         made=made,
         keys=tuple(fit.estimates),
-        scales=("log",) * len(fit.estimates),
+        scales=tuple("log" for _ in fit.estimates),
         estimates=rounded(list(fit.estimates.values()), 6),
         covariance=tuple(rounded(row, 6) for row in fit.covariance.tolist()),
         held=dict(held),
@@ -260,7 +268,9 @@ def _covariance(jacobian: Array, keys: Sequence[str]) -> Array:
     _, values, rows = np.linalg.svd(jacobian, full_matrices=False)
     if values[-1] <= 1e-6 * values[0]:
         open_ = ", ".join(key for key, part in zip(keys, rows[-1], strict=True) if abs(part) > 0.3)
-        raise NotIdentified(f"The targeted moments do not move with some combination of {open_}: hold one of them fixed.")
+        raise NotIdentified(
+            f"The targeted moments do not move with some combination of {open_}: hold one of them fixed."
+        )
     covariance: Array = (rows.T / values**2) @ rows
     return covariance
 

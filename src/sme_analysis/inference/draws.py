@@ -1,20 +1,18 @@
-"""Draws of what is unknown: scrambled Sobol' points through the declared distributions and the calibration's covariance."""
+"""Draws of what is unknown: the calibration's own, and scrambled Sobol' points through declared distributions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import ndtri
 from scipy.stats import qmc
 
 from sme_analysis.errors import InputErrors, UserError
 from sme_analysis.scenario import Calibration, Catalogue, Parameters, Record
-from sme_analysis.scenario.calibrations import off_scale, on_scale
+from sme_analysis.scenario.calibrations import load_draws
 
 Array = npt.NDArray[np.float64]
 BLOCKS = 8  # independent scramblings of the points: their spread is the Monte Carlo error
@@ -29,36 +27,49 @@ class Draws:
     ----------
     keys : the parameters; `values` : array (draws, keys), inner units
     block : array (draws,) of the scrambling that each draw belongs to
-    clipped : share of the estimated values that lay outside a parameter's allowed range and were set to its end
+    weights : array (draws,), sum 1: equal, unless the calibration has learned from evidence
     refused : points that broke a rule between parameters and were passed over
     """
 
     keys: tuple[str, ...]
     values: Array
     block: npt.NDArray[np.int64]
-    clipped: float
-    refused: int
+    weights: Array
+    refused: int = 0
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __getitem__(self, row: int) -> dict[str, float | int]:
-        return {
-            key: round(float(v)) if key in _COUNTS else float(v)
-            for key, v in zip(self.keys, self.values[row], strict=True)
-        }
+        return _changes(self.keys, self.values[row])
 
     def __iter__(self) -> Iterator[dict[str, float | int]]:
         return (self[row] for row in range(len(self)))
 
+    def take(self, rows: npt.NDArray[np.int64]) -> Draws:
+        """Some of the draws, their weights made to sum to 1."""
+        weights = self.weights[rows]
+        return Draws(self.keys, self.values[rows], self.block[rows], weights / weights.sum(), self.refused)
+
     def first(self, count: int) -> Draws:
         """As many draws from the beginning of every block, in order."""
-        rows = np.sort(np.concatenate([np.flatnonzero(self.block == b)[: -(-count // BLOCKS)] for b in range(BLOCKS)]))
-        return Draws(self.keys, self.values[rows], self.block[rows], self.clipped, self.refused)
+        each = -(-count // BLOCKS)
+        return self.take(
+            np.sort(np.concatenate([np.flatnonzero(self.block == b)[:each] for b in range(BLOCKS)]))
+        )
+
+    def reweighted(self, weights: Array) -> Draws:
+        """The same draws with other weights."""
+        return replace(self, weights=weights / weights.sum())
 
     def frame(self) -> pd.DataFrame:
         """The draws as a table, one column a parameter."""
         return pd.DataFrame(self.values, columns=list(self.keys))
+
+    @property
+    def effective(self) -> float:
+        """Effective number of draws, 1 / sum of squared weights (Kish 1965)."""
+        return float(1 / np.sum(self.weights**2))
 
 
 _COUNTS = frozenset({"firms.entities"})
@@ -91,7 +102,9 @@ def _matters(parameters: Parameters, record: Record) -> bool:
     if key == "market.asset_correlation":
         return bool(parameters["market.asset_correlation_rule"] == "fixed")
     if group == "local_revenue":
-        return bool(parameters["risk_compensation.active"] and parameters["risk_compensation.revenue_link"] > 0)
+        return bool(
+            parameters["risk_compensation.active"] and parameters["risk_compensation.revenue_link"] > 0
+        )
     return True
 
 
@@ -100,47 +113,67 @@ def parameter_draws(
 ) -> Draws:
     """Draw what is unknown.
 
-    A parameter x with a declared distribution is its quantile at a scrambled Sobol' coordinate. The estimates of the calibration
-    are log theta = log theta_hat + sum over x of m_x (s(x) - s(x0)) + L z: they answer to the parameters that were held
-    fixed, so that draws still fit what was fitted, to first order; L L' is the covariance. Every parameter of the catalogue has
-    a coordinate of its own, so that scenarios share the draws of what they have in common.
+    What the calibration has drawn comes from its file, where parameters fit the published moments together; everything else is the
+    quantile of its declared distribution at a scrambled Sobol' coordinate. Every parameter of the catalogue has a coordinate of
+    its own, so that scenarios share the draws of what they have in common.
 
     Parameters
     ----------
     count : of draws, rounded up to a multiple of `BLOCKS`
-    calibration : whose estimates stand in the parameters; None draws from the declared distributions alone
+    calibration : of the scenario; None draws from the declared distributions alone
 
     Raises
     ------
-    UserError : nothing is unknown, or more than half of the points break a rule between parameters
+    UserError : nothing is unknown, the calibration holds fewer draws, or half of the points break a rule between parameters
     """
     keys = unknown_keys(parameters, calibration)
     if not keys:
-        raise UserError("Nothing in this scenario is unknown: every parameter with a distribution is set by it.")
+        raise UserError(
+            "Nothing in this scenario is unknown: every parameter with a distribution is set by it."
+        )
     catalogue = parameters.catalogue
     axes = [k for k, r in catalogue.items() if r.distribution is not None and not r.decision]
-    axes += [k for k in (calibration.keys if calibration else ()) if k not in axes]
     each = -(-count // BLOCKS)
-    rows, blocks, refused, outside = [], [], 0, 0
+    stored = _stored(calibration, each)
+    rows, blocks, weights, refused = [], [], [], 0
     for block in range(BLOCKS):
         points = sobol(len(axes), 2 * each, [seed, block])
-        values, over = _values(points, axes, keys, parameters, calibration)
+        drawn = {key: quantile(catalogue[key], points[:, k]) for k, key in enumerate(axes) if key in keys}
+        values = np.column_stack([drawn[key] for key in keys])
+        fixed = None if stored is None else stored[stored["block"] == block]
+        columns = [] if fixed is None else [k for k, key in enumerate(keys) if key in fixed]
         kept = 0
-        for row, beyond in zip(values, over, strict=True):
+        for row in values:
             if kept == each:
                 break
+            if fixed is not None:
+                row[columns] = fixed.iloc[kept][[keys[k] for k in columns]].to_numpy(dtype=float)
             if not _allowed(parameters, keys, row):
                 refused += 1
                 continue
             rows.append(row)
-            outside += int(beyond)
+            weights.append(1.0 if fixed is None else float(fixed.iloc[kept]["weight"]))
             kept += 1
         blocks += [block] * kept
         if kept < each:
-            raise UserError("More than half of the draws break a rule between parameters: their distributions do not agree.")
-    estimated = sum(key in keys for key in calibration.keys) if calibration else 0
-    clipped = outside / (len(rows) * estimated) if estimated else 0.0
-    return Draws(keys, np.array(rows), np.array(blocks), clipped, refused)
+            raise UserError(
+                "Half of the draws break a rule between parameters: their distributions do not agree."
+            )
+    share = np.array(weights)
+    return Draws(keys, np.array(rows), np.array(blocks), share / share.sum(), refused)
+
+
+def _stored(calibration: Calibration | None, each: int) -> pd.DataFrame | None:
+    if calibration is None:
+        return None
+    stored = load_draws(calibration)
+    held = 0 if stored is None else int(stored["block"].value_counts().min())
+    if held < each:
+        raise UserError(
+            f"The calibration {calibration.name} holds {BLOCKS * held} draws, {BLOCKS * each} are asked for: "
+            f"ask for fewer, or make it again with sme-analysis calibrate --draws {BLOCKS * each}."
+        )
+    return stored
 
 
 def sobol(dimensions: int, count: int, seed: Sequence[int]) -> Array:
@@ -148,42 +181,6 @@ def sobol(dimensions: int, count: int, seed: Sequence[int]) -> Array:
     power = max(1, int(np.ceil(np.log2(count))))
     points = qmc.Sobol(dimensions, rng=np.random.default_rng(list(seed))).random_base2(power)
     return np.clip(points, 1e-9, 1 - 1e-9)
-
-
-def _values(
-    points: Array, axes: Sequence[str], keys: Sequence[str], parameters: Parameters, calibration: Calibration | None
-) -> tuple[Array, npt.NDArray[np.int64]]:
-    """Values by draw and key, and how many estimates of each draw lay outside their range."""
-    catalogue = parameters.catalogue
-    column = {key: points[:, k] for k, key in enumerate(axes)}
-    estimated = calibration.keys if calibration else ()
-    drawn = {key: quantile(catalogue[key], column[key]) for key in keys if key not in estimated}
-    outside = np.zeros(len(points), dtype=np.int64)
-    if calibration is not None:
-        for key, value in _estimates(column, drawn, parameters, calibration).items():
-            if key in keys:
-                low, high = float(catalogue[key].low), float(catalogue[key].high)
-                outside += (value < low) | (value > high)
-                drawn[key] = np.clip(value, low, high)
-    return np.column_stack([drawn[key] for key in keys]), outside
-
-
-def _estimates(
-    column: Mapping[str, Array], drawn: Mapping[str, Array], parameters: Parameters, calibration: Calibration
-) -> dict[str, Array]:
-    covariance = np.array(calibration.covariance)
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    z = np.array([ndtri(column[key]) for key in calibration.keys])  # (keys, draws)
-    moved = root @ z
-    for key, held in calibration.held.items():
-        here = drawn.get(key, np.full(z.shape[1], float(parameters[key])))
-        far = (np.log(np.maximum(here, 1e-12)) if held.scale == "log" else here) - on_scale(held.at, held.scale)
-        moved = moved + np.outer(held.moves, far)
-    return {
-        key: off_scale(on_scale(calibration.estimates[k], calibration.scales[k]) + moved[k], calibration.scales[k])
-        for k, key in enumerate(calibration.keys)
-    }
 
 
 def quantile(record: Record, u: Array) -> Array:
@@ -199,10 +196,13 @@ def quantile(record: Record, u: Array) -> Array:
     return found
 
 
+def _changes(keys: Sequence[str], row: Array) -> dict[str, float | int]:
+    return {k: round(float(v)) if k in _COUNTS else float(v) for k, v in zip(keys, row, strict=True)}
+
+
 def _allowed(parameters: Parameters, keys: Sequence[str], row: Array) -> bool:
-    changes = {k: round(float(v)) if k in _COUNTS else float(v) for k, v in zip(keys, row, strict=True)}
     try:
-        parameters.replace(changes)
+        parameters.replace(_changes(keys, row))
     except InputErrors:
         return False
     return True

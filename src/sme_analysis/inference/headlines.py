@@ -67,8 +67,14 @@ def headlines(simulation: Simulation) -> dict[str, float]:
     costs = [sum(sum(o.lines.values()) for o in year.outcomes.values()) for year in simulation.years]
     cost = float(sum(costs))
     p = simulation.parameters
-    replaced = sum(o.facts.get("credit replaced by receivables", 0.0) for o in simulation.years[0].outcomes.values())
-    added = p["real_effects.value_added"] * (1 - p["real_effects.leakage"]) * (1 - p["real_effects.product_displacement"])
+    replaced = sum(
+        o.facts.get("credit replaced by receivables", 0.0) for o in simulation.years[0].outcomes.values()
+    )
+    added = (
+        p["real_effects.value_added"]
+        * (1 - p["real_effects.leakage"])
+        * (1 - p["real_effects.product_displacement"])
+    )
     gains = _gains(simulation, change)
     return {
         "additional_lending": additional,
@@ -116,12 +122,21 @@ def _gains(simulation: Simulation, change: np.ndarray) -> dict[str, float]:
         for sign, suffix in ((1, ""), (-1, "_without"))
         for name in ("losses", "unpaid")
     )
-    costs = total["interest"] - total["unpaid_interest"] - (total["losses"] - total["relief"]) - total["fees"] - total["lender_surplus"]
+    costs = (
+        total["interest"]
+        - total["unpaid_interest"]
+        - (total["losses"] - total["relief"])
+        - total["fees"]
+        - total["lender_surplus"]
+    )
     lost = total["unpaid_interest"] + total["losses"] + surprise
     return {
         "borrowers": total["value"] - total["interest"] - total["paperwork"] + net("borrowers"),
         "lenders": total["interest"] - lost - costs + net("lenders"),
-        "net_value": total["value"] - net("value") - (costs + total["paperwork"] + net("resources")) - (lost + net("lost")),
+        "net_value": total["value"]
+        - net("value")
+        - (costs + total["paperwork"] + net("resources"))
+        - (lost + net("lost")),
     }
 
 

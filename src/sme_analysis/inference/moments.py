@@ -42,7 +42,9 @@ MOMENTS: Mapping[str, Moment] = {
     "granted": Moment("Of firms that ask a bank: obtain a loan", "share"),
     "needs_collateral": Moment("Of bank lending: would not be made without collateral", "share"),
     "bank_borrowers": Moment("Firms that borrow from banks", "count", log=True),
-    "unsecured_share": Moment("Of bank lending: would be made without collateral, beside unsecured loans", "share"),
+    "unsecured_share": Moment(
+        "Of bank lending: would be made without collateral, beside unsecured loans", "share"
+    ),
     "obtained": Moment("Of firms that want bank credit: obtain it", "share"),
     "micro_lender_share": Moment("Loans of micro-lenders relative to those of banks", "share"),
     "medium_share": Moment("Medium firms' share of bank loans", "share"),
@@ -152,7 +154,9 @@ def load_targets(path: Path | None = None) -> tuple[Target, ...]:
             reader = csv.DictReader(stream)
             rows, columns = list(reader), tuple(reader.fieldnames or ())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputErrors([Problem(where, str(error), f"a CSV file with columns {', '.join(COLUMNS)}")]) from None
+        raise InputErrors(
+            [Problem(where, str(error), f"a CSV file with columns {', '.join(COLUMNS)}")]
+        ) from None
     if columns != COLUMNS:
         raise InputErrors([Problem(f"{where}, line 1", ", ".join(columns) or "nothing", ", ".join(COLUMNS))])
     targets, problems, seen = [], [], set()
@@ -160,7 +164,9 @@ def load_targets(path: Path | None = None) -> tuple[Target, ...]:
         place = f"{where}, line {number}"
         target, found = _target(row, place)
         if target is not None and target.moment in seen:
-            found.append(Problem(f"{place}, moment", f"{target.moment} for the second time", "every moment once"))
+            found.append(
+                Problem(f"{place}, moment", f"{target.moment} for the second time", "every moment once")
+            )
         problems += found
         if target is not None:
             seen.add(target.moment)
@@ -174,20 +180,28 @@ def _target(row: Mapping[str, str], place: str) -> tuple[Target | None, list[Pro
     problems = []
     name, role = row["moment"] or "", row["role"] or ""
     if name not in MOMENTS:
-        problems.append(Problem(f"{place}, moment", name or "nothing", ", ".join(MOMENTS), nearest(name, tuple(MOMENTS))))
+        problems.append(
+            Problem(f"{place}, moment", name or "nothing", ", ".join(MOMENTS), nearest(name, tuple(MOMENTS)))
+        )
     if role not in ROLES:
-        problems.append(Problem(f"{place}, role", role or "nothing", " or ".join(ROLES), nearest(role, ROLES)))
+        problems.append(
+            Problem(f"{place}, role", role or "nothing", " or ".join(ROLES), nearest(role, ROLES))
+        )
     published: Figure | None = None
     try:
         published = figure(row["figure"] or "")
     except KeyError as error:
-        problems.append(Problem(f"{place}, figure", row["figure"] or "nothing", "a key of data/figures.csv", str(error)))
+        problems.append(
+            Problem(f"{place}, figure", row["figure"] or "nothing", "a key of data/figures.csv", str(error))
+        )
     try:
         error_ = float(row["standard_error"] or "")
     except ValueError:
         error_ = float("nan")
     if not 0 < error_ < float("inf"):
-        problems.append(Problem(f"{place}, standard_error", row["standard_error"] or "nothing", "a number above 0"))
+        problems.append(
+            Problem(f"{place}, standard_error", row["standard_error"] or "nothing", "a number above 0")
+        )
     if problems or published is None:
         return None, problems
     return Target(name, role, published, error_, row["reason"] or ""), []

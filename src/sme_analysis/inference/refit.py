@@ -8,11 +8,8 @@ and collateral answer to most parameters at once, and not in straight lines.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +20,11 @@ from sme_analysis.errors import InputErrors
 from sme_analysis.inference.calibration import Fit
 from sme_analysis.inference.draws import BLOCKS, quantile, sobol
 from sme_analysis.inference.moments import Target, model_moments
+from sme_analysis.inference.parallel import in_order
 from sme_analysis.scenario import Parameters
 
 Array = npt.NDArray[np.float64]
+Job = tuple[Mapping[str, float], Array]  # what was held fixed, and how far each moment is moved
 MOST_STEPS = 12
 LONGEST_STEP = 0.6  # of a logarithm
 SETTLED = 0.05  # standard errors of a moment
@@ -77,7 +76,10 @@ def refitted_draws(
         points = sobol(len(others) + len(targets), 2 * each, [seed, block])
         jobs = [
             (
-                {k: float(quantile(catalogue[k], np.array([u]))[0]) for k, u in zip(others, point, strict=False)},
+                {
+                    k: float(quantile(catalogue[k], np.array([u]))[0])
+                    for k, u in zip(others, point, strict=False)
+                },
                 ndtri(point[len(others) :]),
             )
             for point in points
@@ -92,39 +94,23 @@ def refitted_draws(
             kept += 1
             if kept == each:
                 break
-    return pd.DataFrame(rows, columns=["block", "weight", *keys, *others]).astype({"block": int}), passed / tried
+    return pd.DataFrame(rows, columns=["block", "weight", *keys, *others]).astype(
+        {"block": int}
+    ), passed / tried
 
 
-def _solve(setting: _Setting, jobs: Sequence[Any], wanted: int, workers: int) -> list[tuple[Array, float]]:
+def _solve(setting: _Setting, jobs: Sequence[Job], wanted: int, workers: int) -> list[tuple[Array, float]]:
     """Solutions in order, in rounds, until enough of them reach the moments."""
     done: list[tuple[Array, float]] = []
-    if workers <= 1:
-        for changes, noise in jobs:
-            done.append(_estimate(setting, changes, noise))
-            if sum(far <= OUT_OF_REACH for _, far in done) >= wanted:
-                break
-        return done
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _receive, (setting,)) as pool:
-        while len(done) < len(jobs) and (missing := wanted - sum(far <= OUT_OF_REACH for _, far in done)) > 0:
-            batch = jobs[len(done) : len(done) + missing]
-            done += pool.map(_in_process, batch, chunksize=4)
+    while len(done) < len(jobs) and (missing := wanted - sum(far <= OUT_OF_REACH for _, far in done)) > 0:
+        batch = jobs[len(done) : len(done) + missing]
+        done += in_order(_estimate, setting, batch, workers=workers)
     return done
 
 
-_shared: list[_Setting] = []
-
-
-def _receive(setting: _Setting) -> None:
-    _shared[:] = [setting]
-
-
-def _in_process(job: tuple[Mapping[str, float], Array]) -> tuple[Array, float]:
-    return _estimate(_shared[0], *job)
-
-
-def _estimate(setting: _Setting, changes: Mapping[str, float], noise: Array) -> tuple[Array, float]:
+def _estimate(setting: _Setting, job: Job) -> tuple[Array, float]:
     """Broyden's method from the calibration's estimates; the best point found and its largest miss in standard errors."""
+    changes, noise = job
     names = [t.moment for t in setting.targets]
 
     def misses(x: Array) -> Array:

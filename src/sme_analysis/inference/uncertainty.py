@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,16 +14,15 @@ from sme_analysis.errors import UserError
 from sme_analysis.firms import synthetic_firms
 from sme_analysis.inference.draws import Draws
 from sme_analysis.inference.headlines import headlines
+from sme_analysis.inference.parallel import Progress, in_order
 from sme_analysis.scenario import Parameters
 from sme_analysis.simulation import Simulation, simulate
 from sme_analysis.simulation.equilibrium import NoEquilibrium, Start
 
 Array = npt.NDArray[np.float64]
 Measure = Callable[[Simulation], Mapping[str, float]]
-Progress = Callable[[int, int], None]
 LEVELS = (0.05, 0.5, 0.95)
 FAILED_AT_MOST = 0.02  # of the draws
-_CHUNK = 4
 
 
 class TooManyFailed(UserError):
@@ -48,6 +44,7 @@ class _Work:
     parameters: Parameters
     measure: Measure
     near: tuple[Start, ...]
+    names: tuple[str, ...]
 
 
 def evaluate(
@@ -81,15 +78,10 @@ def evaluate(
     """
     jobs = [task if isinstance(task, Task) else Task(dict(task)) for task in tasks]
     centre = simulate(synthetic_firms(parameters), parameters)
-    work = _Work(parameters, measure, tuple(year.start for year in centre.years))
-    names = list(measure(centre))
-    chunks = [jobs[k : k + _CHUNK] for k in range(0, len(jobs), _CHUNK)]
-    rows: list[list[float]] = []
-    for found in _in_order(work, names, chunks, workers):
-        rows += found
-        if progress is not None:
-            progress(len(rows), len(jobs))
-    table = pd.DataFrame(rows, columns=names, dtype=float)
+    names = tuple(measure(centre))
+    work = _Work(parameters, measure, tuple(year.start for year in centre.years), names)
+    rows = list(in_order(_row, work, jobs, workers=workers, progress=progress))
+    table = pd.DataFrame(rows, columns=list(names), dtype=float)
     failed = int(table.isna().all(axis=1).sum())
     if failed > FAILED_AT_MOST * len(jobs):
         raise TooManyFailed(
@@ -99,49 +91,15 @@ def evaluate(
     return table
 
 
-def _in_order(
-    work: _Work, names: Sequence[str], chunks: Sequence[Sequence[Task]], workers: int
-) -> Iterator[list[list[float]]]:
-    if workers <= 1 or len(chunks) <= 1:
-        for chunk in chunks:
-            yield _rows(work, names, chunk)
-        return
-    done, left = 0, 2  # a pool may break once: the second time the fault is in the work
-    while done < len(chunks):
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(chunks)), context, _receive, (work, names)) as pool:
-            try:
-                for found in pool.map(_in_process, chunks[done:]):
-                    done += 1
-                    yield found
-            except BrokenProcessPool:
-                left -= 1
-                if not left:
-                    raise
-
-
-_shared: list[Any] = []
-
-
-def _receive(work: _Work, names: Sequence[str]) -> None:
-    _shared[:] = [work, names]
-
-
-def _in_process(chunk: Sequence[Task]) -> list[list[float]]:
-    return _rows(_shared[0], _shared[1], chunk)
-
-
-def _rows(work: _Work, names: Sequence[str], chunk: Sequence[Task]) -> list[list[float]]:
-    out = []
-    for task in chunk:
-        changed = work.parameters.replace(task.changes)
-        try:
-            found = work.measure(simulate(synthetic_firms(changed), changed, macro_path=task.macro_path, near=work.near))
-        except NoEquilibrium:
-            out.append([float("nan")] * len(names))
-        else:
-            out.append([float(found[name]) for name in names])
-    return out
+def _row(work: _Work, task: Task) -> list[float]:
+    changed = work.parameters.replace(task.changes)
+    try:
+        found = work.measure(
+            simulate(synthetic_firms(changed), changed, macro_path=task.macro_path, near=work.near)
+        )
+    except NoEquilibrium:
+        return [float("nan")] * len(work.names)
+    return [float(found[name]) for name in work.names]
 
 
 @dataclass(frozen=True)
@@ -150,13 +108,12 @@ class Uncertainty:
 
     Attributes
     ----------
-    estimate : of the scenario as it stands; `draws` and `results` : one row a draw; `weights` : of the draws, sum 1
+    estimate : of the scenario as it stands; `draws` and `results` : one row a draw
     """
 
     estimate: Mapping[str, float]
     draws: Draws
     results: pd.DataFrame
-    weights: Array
 
     def intervals(self) -> pd.DataFrame:
         """5, 50 and 95 % quantiles of each headline, and their Monte Carlo error.
@@ -167,9 +124,9 @@ class Uncertainty:
         spread between independent scramblings, a share of the interval's width)
         """
         rows = []
-        for name in self.results:
+        for name in map(str, self.results):
             x = self.results[name].to_numpy(dtype=float)
-            low, median, high = weighted_quantiles(x, self.weights, LEVELS)
+            low, median, high = weighted_quantiles(x, self.draws.weights, LEVELS)
             rows.append(
                 {
                     "headline": name,
@@ -177,8 +134,8 @@ class Uncertainty:
                     "low": low,
                     "median": median,
                     "high": high,
-                    "mean": _mean(x, self.weights),
-                    "error": monte_carlo_error(x, self.draws.block, self.weights),
+                    "mean": _mean(x, self.draws.weights),
+                    "error": monte_carlo_error(x, self.draws.block, self.draws.weights),
                 }
             )
         return pd.DataFrame(rows)
@@ -200,25 +157,23 @@ def uncertainty(
     tolerance : stop when the Monte Carlo error of every interval is below this share of its width; draws are then taken in
         rounds of doubling size, each a part of every scrambling
     """
-    estimate = evaluate(parameters, [{}], measure).iloc[0].to_dict()
+    estimate = dict(measure(simulate(synthetic_firms(parameters), parameters)))
     if tolerance is None:
         results = evaluate(parameters, draws, measure, workers=workers, progress=progress)
-        return Uncertainty(estimate, draws, results, np.full(len(draws), 1 / len(draws)))
+        return Uncertainty(estimate, draws, results)
     order = np.argsort(_turn(draws.block), kind="stable")  # one of every block, then the next of every block
     done: list[pd.DataFrame] = []
     count = 0
     while count < len(draws):
         upto = min(len(draws), max(64, 2 * count))
         batch = [draws[row] for row in order[count:upto]]
-        done.append(evaluate(parameters, batch, measure, workers=workers, progress=_shifted(progress, count, len(draws))))
-        count = upto
-        rows = order[:count]
-        found = Uncertainty(
-            estimate,
-            Draws(draws.keys, draws.values[rows], draws.block[rows], draws.clipped, draws.refused),
-            pd.concat(done, ignore_index=True),
-            np.full(count, 1 / count),
+        done.append(
+            evaluate(
+                parameters, batch, measure, workers=workers, progress=_shifted(progress, count, len(draws))
+            )
         )
+        count = upto
+        found = Uncertainty(estimate, draws.take(order[:count]), pd.concat(done, ignore_index=True))
         if found.intervals()["error"].max() < tolerance:
             break
     return found
@@ -226,7 +181,7 @@ def uncertainty(
 
 def _turn(block: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Place of each draw within its block."""
-    return pd.Series(block).groupby(block).cumcount().to_numpy()
+    return np.array([int((block[:k] == b).sum()) for k, b in enumerate(block)], dtype=np.int64)
 
 
 def _shifted(progress: Progress | None, by: int, whole: int) -> Progress | None:
@@ -238,7 +193,9 @@ def sampling(
 ) -> pd.DataFrame:
     """Headlines on other samples of firms: the same scenario with other seeds, one row a sample."""
     first = int(parameters["simulation.seed"])
-    return evaluate(parameters, [{"simulation.seed": first + k} for k in range(1, seeds + 1)], measure, workers=workers)
+    return evaluate(
+        parameters, [{"simulation.seed": first + k} for k in range(1, seeds + 1)], measure, workers=workers
+    )
 
 
 def macro_risk(
@@ -268,7 +225,9 @@ def weighted_quantiles(x: Array, weights: Array, levels: Sequence[float]) -> Arr
 def monte_carlo_error(x: Array, block: npt.NDArray[np.int64], weights: Array) -> float:
     """Standard error of the 5 and 95 % quantiles, the larger, as a share of the interval, from the blocks' own quantiles."""
     low, high = weighted_quantiles(x, weights, (0.05, 0.95))
-    ends = np.array([weighted_quantiles(x[block == b], weights[block == b], (0.05, 0.95)) for b in np.unique(block)])
+    ends = np.array(
+        [weighted_quantiles(x[block == b], weights[block == b], (0.05, 0.95)) for b in np.unique(block)]
+    )
     ends = ends[np.isfinite(ends).all(axis=1)]
     if len(ends) < 2 or not high > low:
         return 0.0 if high == low else float("nan")

@@ -6,8 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import pandas as pd
 from sme_analysis.errors import InputErrors, Problem
 from sme_analysis.firms import synthetic_firms
 from sme_analysis.inference.experiments import EXPERIMENTS, answers
+from sme_analysis.inference.parallel import Progress, in_order
 from sme_analysis.scenario import paths
 from sme_analysis.scenario.figures import load_figures
 from sme_analysis.scenario.parameters import Parameters
@@ -156,24 +155,25 @@ def answers_by_draw(
     names: Iterable[str] = tuple(EXPERIMENTS),
     *,
     workers: int = 1,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Answers to the named experiments (columns) by draw (rows), each draw with its own synthetic table of `firms` rows.
 
     NaN where a draw has no equilibrium or an experiment treats nobody.
     """
-    named = tuple(names)
-    run = partial(_answers_of_draw, parameters, firms, named)
-    if workers > 1 and len(draws) > 1:
-        with ProcessPoolExecutor(workers) as pool:
-            found = list(pool.map(run, [dict(draw) for draw in draws], chunksize=4))
-    else:
-        found = [run(draw) for draw in draws]
-    return pd.DataFrame(found, columns=list(named), dtype=float)
+    setting = (parameters, firms, tuple(names))
+    found = list(
+        in_order(
+            _answers_of_draw, setting, [dict(draw) for draw in draws], workers=workers, progress=progress
+        )
+    )
+    return pd.DataFrame(found, columns=list(setting[2]), dtype=float)
 
 
 def _answers_of_draw(
-    parameters: Parameters, firms: int, names: tuple[str, ...], draw: Mapping[str, Any]
+    setting: tuple[Parameters, int, tuple[str, ...]], draw: Mapping[str, Any]
 ) -> dict[str, float]:
+    parameters, firms, names = setting
     changed = parameters.replace({**draw, "simulation.firms": firms})
     table = synthetic_firms(changed)
     found: dict[str, float] = {}

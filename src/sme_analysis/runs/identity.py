@@ -98,7 +98,11 @@ def file_hash(path: Path) -> str:
 def data_hashes() -> dict[str, str]:
     """Return the hash of every file of `data/`, of the parameter catalogue and of the calibrations, by its path in the project."""
     root = project_root()
-    files = [file for folder in ("data", "parameters/catalogue", "parameters/calibrations") for file in (root / folder).rglob("*")]
+    files = [
+        file
+        for folder in ("data", "parameters/catalogue", "parameters/calibrations")
+        for file in (root / folder).rglob("*")
+    ]
     return {
         file.relative_to(root).as_posix(): file_hash(file)
         for file in sorted(files)

@@ -111,9 +111,7 @@ class Calibration(BaseModel):
     @property
     def standard_errors(self) -> dict[str, float]:
         """By key, on the estimate's scale: of the logarithm, a relative error, or in inner units."""
-        return dict(
-            zip(self.keys, np.sqrt(np.diag(np.array(self.covariance))).tolist(), strict=True)
-        )
+        return dict(zip(self.keys, np.sqrt(np.diag(np.array(self.covariance))).tolist(), strict=True))
 
     @property
     def fingerprint(self) -> str:
@@ -125,11 +123,6 @@ class Calibration(BaseModel):
 def on_scale(value: float, scale: str) -> float:
     """The value itself, or its logarithm."""
     return math.log(value) if scale == "log" else value
-
-
-def off_scale(value: Array, scale: str) -> Array:
-    """The inverse of `on_scale`, for arrays."""
-    return np.exp(value) if scale == "log" else value
 
 
 def calibrations_folder() -> Path:
@@ -153,7 +146,9 @@ def load_calibration(name: str, catalogue: Catalogue, where: str = "calibration"
     path = calibrations_folder() / f"{name}.yaml"
     if name not in calibration_names():
         allowed = "one of " + (", ".join(calibration_names()) or "none: parameters/calibrations is empty")
-        raise InputErrors([Problem(where, f'"{name}", which does not exist', allowed, nearest(name, calibration_names()))])
+        raise InputErrors(
+            [Problem(where, f'"{name}", which does not exist', allowed, nearest(name, calibration_names()))]
+        )
     entries, problems = read_mapping(path)
     file = paths.readable(path)
     if problems:
@@ -174,7 +169,9 @@ def load_calibration(name: str, catalogue: Catalogue, where: str = "calibration"
         ) from None
     for key, value in found.values.items():
         if key not in catalogue:
-            problems.append(Problem(f"{file}, {key}", "an unknown key", "a key of the catalogue", catalogue.suggest(key)))
+            problems.append(
+                Problem(f"{file}, {key}", "an unknown key", "a key of the catalogue", catalogue.suggest(key))
+            )
             continue
         try:
             catalogue[key].coerce(value)
@@ -237,9 +234,13 @@ def load_draws(calibration: Calibration) -> pd.DataFrame | None:
     try:
         content = path.read_bytes()
     except OSError:
-        raise InputErrors([Problem(where, "no such file", f"the draws of {calibration.name}", again)]) from None
+        raise InputErrors(
+            [Problem(where, "no such file", f"the draws of {calibration.name}", again)]
+        ) from None
     if hashlib.sha256(content).hexdigest() != calibration.draws_hash:
-        raise InputErrors([Problem(where, "another content than was stored", "the file as it was written", again)])
+        raise InputErrors(
+            [Problem(where, "another content than was stored", "the file as it was written", again)]
+        )
     return pd.read_csv(path)
 
 

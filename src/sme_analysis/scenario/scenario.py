@@ -227,7 +227,12 @@ class _Loader:
             for key, value in estimated.items()
             if key not in {wish.key for wish in wishes}
         ) + tuple(
-            Change(wish.key, start[wish.key] if parent else base[wish.key], values[wish], wish.place.rpartition(", ")[0])
+            Change(
+                wish.key,
+                start[wish.key] if parent else base[wish.key],
+                values[wish],
+                wish.place.rpartition(", ")[0],
+            )
             for wish in wishes
         )
         parameters = self._resolve(base, values)
