@@ -61,6 +61,9 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Run although the same run is there.")] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds that a notebook may take.")] = 600,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Notebooks that run at once.")] = 2,
+    draws: Annotated[
+        int | None, typer.Option(min=0, help="Draws of what is unknown for the intervals; 0 for none.")
+    ] = None,
 ) -> None:
     """Run the notebooks for a scenario and write a site of rendered notebooks."""
     from sme_analysis.runs import run_scenario
@@ -76,6 +79,7 @@ def run(
                 force=force,
                 timeout=timeout,
                 workers=workers,
+                options={} if draws is None else {"draws": draws},
                 progress=progress,
             )
     except KeyboardInterrupt:
@@ -209,10 +213,14 @@ def _tell(report: RunReport) -> None:
         table = _table()
         table.add_column("Measure")
         table.add_column("Result", justify="right", no_wrap=True)
+        sure = any(row.interval for row in report.headlines)
+        if sure:
+            table.add_column("5–95 %", justify="right", no_wrap=True)
         if report.base:
             table.add_column(report.base, justify="right", no_wrap=True)
         for row in report.headlines:
-            table.add_row(row.label, row.text, *([row.before or "–"] if report.base else []))
+            between = [row.interval or "–"] if sure else []
+            table.add_row(row.label, row.text, *between, *([row.before or "–"] if report.base else []))
         _console().print(table)
     if report.verdict:
         print(report.verdict)

@@ -153,7 +153,13 @@ def calibrate(
     for start in _starts(parameters, keys, starts, seed):
         solutions.append(
             least_squares(
-                distances, start, bounds=(low, high), diff_step=[STEP / 4] * len(keys), xtol=1e-10, ftol=1e-10, max_nfev=40
+                distances,
+                start,
+                bounds=(low, high),
+                diff_step=[STEP / 4] * len(keys),
+                xtol=1e-10,
+                ftol=1e-10,
+                max_nfev=40,
             )
         )
     best = min(solutions, key=lambda s: float(s.cost))

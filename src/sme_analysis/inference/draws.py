@@ -113,9 +113,9 @@ def parameter_draws(
 ) -> Draws:
     """Draw what is unknown.
 
-    What the calibration has drawn comes from its file, where parameters fit the published moments together; everything else is the
-    quantile of its declared distribution at a scrambled Sobol' coordinate. Every parameter of the catalogue has a coordinate of
-    its own, so that scenarios share the draws of what they have in common.
+    What the calibration has drawn comes from its file, where parameters fit the published moments together; everything else
+    is the quantile of its declared distribution at a scrambled Sobol' coordinate. Every parameter of the catalogue has a
+    coordinate of its own, so that scenarios share the draws of what they have in common.
 
     Parameters
     ----------

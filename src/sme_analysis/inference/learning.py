@@ -1,8 +1,8 @@
 """Learning: what an evaluation found re-weights the draws of what was unknown beforehand.
 
 An estimate of size b with standard error s, of an experiment that the model can repeat, has the likelihood
-exp(-(b - f(theta))^2 / 2 (s^2 + d^2)), f the model's own answer to the same experiment and d what a model may miss by although its
-parameters are right. Weights of the draws are multiplied by it (importance sampling; Kish 1965 for the effective number).
+exp(-(b - f(theta))^2 / 2 (s^2 + d^2)), f the model's own answer to the same experiment and d what a model may miss by
+although its parameters are right. Weights of the draws are multiplied by it (importance sampling; Kish 1965 for the effective number).
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Learned:
 
         Returns
         -------
-        DataFrame: experiment, measures, unit, effect, standard_error, and 5, 50, 95 % of the answers before and after; `rank`, the
-        share of prior weight below the estimate
+        DataFrame: experiment, measures, unit, effect, standard_error, and 5, 50, 95 % of the answers before and after; `rank`,
+        the share of prior weight below the estimate
         """
         rows = []
         for e in self.evidence:
@@ -164,15 +164,17 @@ def learn(
 def _refuse_collapse(found: Learned) -> None:
     table, left = found.experiments(), found.after.effective
     far = [
-        f"{row['experiment']} was found to be {row['effect']:.3g} and the model answers {row['low_before']:.3g} to {row['high_before']:.3g}"
+        f"{row['experiment']} was found to be {row['effect']:.3g} and the model answers "
+        f"{row['low_before']:.3g} to {row['high_before']:.3g}"
         for row in table.to_dict("records")
         if not MISFIT <= row["rank"] <= 1 - MISFIT
-        and min(abs(row["effect"] - row[end]) for end in ("low_before", "high_before")) > 2 * row["standard_error"]
+        and min(abs(row["effect"] - row[end]) for end in ("low_before", "high_before"))
+        > 2 * row["standard_error"]
     ]
     if far:
         raise Collapsed(
-            f"The model contradicts the evidence: {'; '.join(far)}. Re-weighting would pick its extremes. Look for what the model "
-            "or the experiment leaves out, or widen the distributions of what is unknown."
+            f"The model contradicts the evidence: {'; '.join(far)}. Re-weighting would pick its extremes. Look for what the "
+            "model or the experiment leaves out, or widen the distributions of what is unknown."
         )
     if left < LEAST:
         raise Collapsed(
@@ -186,7 +188,7 @@ def promoted(
 ) -> tuple[Calibration, pd.DataFrame]:
     """The posterior as a calibration with its evidence attached, and its draws.
 
-    Its estimates are weighted means, of logarithms where a parameter is positive throughout; every parameter that was drawn is in it.
+    Its estimates are weighted means, of logarithms where a parameter is positive throughout; all that was drawn is in it.
     """
     keys, weights = found.after.keys, found.after.weights
     positive = [bool((found.after.values[:, k] > 0).all()) for k in range(len(keys))]

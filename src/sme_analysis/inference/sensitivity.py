@@ -70,8 +70,8 @@ def morris(
 ) -> pd.DataFrame:
     """Morris screening: mean of the absolute elementary effects and their spread, trajectories x (inputs + 1) evaluations.
 
-    Effects are per whole range of an input (Campolongo, Cariboni and Saltelli 2007). A spread as large as the mean says that the effect
-    depends on the others.
+    Effects are per whole range of an input (Campolongo, Cariboni and Saltelli 2007). A spread as large as the mean says that
+    the effect depends on the others.
 
     Returns
     -------

@@ -26,6 +26,7 @@ from sme_analysis.scenario.units import nearest
 
 RESULT_MIME = "application/vnd.sme-analysis.result+json"
 RESULT_VERSION = 1
+INTERVAL_WORDS = "5–95 %"
 
 _CSS_DPI = 96  # pixels of a page to the inch; the picture itself has more, for sharp screens
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -75,6 +76,7 @@ class Recorder:
         digits: int | None = None,
         note: str = "",
         missing: str = "",
+        interval: tuple[float, float] | None = None,
     ) -> None:
         """Record a headline number and show it as a labelled line.
 
@@ -96,12 +98,14 @@ class Recorder:
             A reservation that belongs to the number.
         missing : str
             Why there may be no value, such as "no public cost"; where it is NaN, "–" and this reason are shown.
+        interval : (low, high), optional
+            5 and 95 % of what is unknown, shown beside the value; missing ends show nothing.
 
         Raises
         ------
         RecordError
-            If a name or label is missing or used, the unit unknown, or the value no finite number and
-            nothing said about why.
+            If a name or label is missing or used, the unit unknown, the interval upside down, or the value no
+            finite number and nothing said about why.
         """
         problems = self._check(name, {"label": label})
         absent = bool(missing.strip()) and is_missing(value)
@@ -111,17 +115,29 @@ class Recorder:
         if not absent and not (is_number(value) and math.isfinite(value)):
             hint = 'say missing="why" where there can be none' if is_missing(value) else None
             problems.append(("value", str(value), "a finite number", hint))
+        known = interval is not None and all(is_number(end) and math.isfinite(end) for end in interval)
+        if interval is not None and known and interval[0] > interval[1]:
+            problems.append(("interval", f"{interval[0]:g} to {interval[1]:g}", "the lower end first", None))
         keys = self._keys(rests_on, problems)
         self._refuse("number", name, problems)
         text = number_text(value, unit, digits)
+        low, high = interval if interval is not None and known else (None, None)
+        between = (
+            f"{number_text(low, unit, digits)} to {number_text(high, unit, digits)}"
+            if low is not None and high is not None
+            else ""
+        )
         note = "; ".join(filter(None, [missing.strip() if absent else "", note]))
-        small = f' <span style="{tables.SMALL_STYLE}">{escape(note)}</span>' if note else ""
+        beside = "; ".join(filter(None, [f"{INTERVAL_WORDS}: {between}" if between else "", note]))
+        small = f' <span style="{tables.SMALL_STYLE}">{escape(beside)}</span>' if beside else ""
         html = (
             f'<p class="result result-number"><span class="label">{escape(label)}:</span> '
             f'<strong style="white-space:nowrap">{escape(text)}</strong>{small}</p>'
         )
-        plain = f"{label}: {text}" + (f" ({note})" if note else "")
+        plain = f"{label}: {text}" + (f" ({beside})" if beside else "")
         record = {"label": label, "value": plain_value(value), "unit": unit, "text": text, "note": note}
+        if between:
+            record |= {"low": plain_value(low), "high": plain_value(high), "interval": between}
         self._record("number", name, record, keys, {"text/html": html, "text/plain": plain})
 
     def table(

@@ -117,7 +117,7 @@ def write_artifacts(folder: Path, content: Mapping[str, Any], outcomes: Sequence
     numbers = [
         {"notebook": notebook, **result.record} for notebook, result in good if result.kind == "number"
     ]
-    columns = ["notebook", "name", "label", "value", "unit", "text", "note"]
+    columns = ["notebook", "name", "label", "value", "unit", "text", "low", "high", "note"]
     _write_table(folder / "tables" / "numbers", pd.DataFrame(numbers).reindex(columns=columns))
     described: list[dict[str, Any]] = []
     for notebook, result in good:

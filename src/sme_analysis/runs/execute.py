@@ -163,7 +163,7 @@ def _papermill(notebook: Notebook, target: Path, batch: _Batch) -> str:
         papermill().execute_notebook(
             str(notebook.path),
             str(target),
-            parameters=dict(batch.plan.arguments),
+            parameters=batch.plan.given(notebook),
             kernel_name="python3",
             language="python",
             progress_bar=False,

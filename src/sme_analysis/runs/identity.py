@@ -71,6 +71,7 @@ def identify(plan: Plan) -> Identity:
     parent = scenario.parent
     inputs: dict[str, Any] = {
         "parameters": dict(scenario.parameters),
+        "options": dict(plan.options),
         "scenario": {
             "name": scenario.name,
             "title": scenario.title,
@@ -96,7 +97,7 @@ def file_hash(path: Path) -> str:
 
 
 def data_hashes() -> dict[str, str]:
-    """Return the hash of every file of `data/`, of the parameter catalogue and of the calibrations, by its path in the project."""
+    """Return the hash of every file of `data/`, the parameter catalogue and the calibrations, by its path."""
     root = project_root()
     files = [
         file

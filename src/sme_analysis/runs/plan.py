@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sme_analysis.scenario.units import nearest
 BRIEF = "05_policy_package"
 PARAMETERS_TAG = "parameters"
 _NUMBERED = re.compile(r"\d\d_\w+")
+_NOTHING: Mapping[str, Any] = {}
 _REQUIRED = {"scenario": "str", "changes": "dict"}
 
 
@@ -33,6 +34,12 @@ class Notebook:
     cells: tuple[Mapping[str, Any], ...]
 
     @property
+    def declared(self) -> frozenset[str]:
+        """Names that the cell tagged "parameters" assigns."""
+        sources = [c["source"] for c in self.cells if PARAMETERS_TAG in c.get("metadata", {}).get("tags", [])]
+        return frozenset(re.findall(r"^(\w+)\s*(?::[^=\n]+)?=", "\n".join(sources), re.M))
+
+    @property
     def length(self) -> int:
         """How many cells there are to run, with the one that papermill puts in."""
         return len(self.cells) + 1
@@ -45,11 +52,20 @@ class Notebook:
 
 @dataclass(frozen=True)
 class Plan:
-    """A scenario, the notebooks to run for it in reading order, and what each is given."""
+    """A scenario, the notebooks to run for it in reading order, and what they are given.
+
+    `arguments` go to every notebook, `options` to those that declare them.
+    """
 
     scenario: Scenario
     notebooks: tuple[Notebook, ...]
     arguments: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def given(self, notebook: Notebook) -> dict[str, Any]:
+        """What a notebook is given."""
+        own = {name: value for name, value in self.options.items() if name in notebook.declared}
+        return {**self.arguments, **own}
 
 
 def notebooks_folder() -> Path:
@@ -107,7 +123,12 @@ def read_notebook(path: Path) -> Notebook:
     return Notebook(path.stem, path, _title(cells) or path.stem, cells)
 
 
-def make_plan(scenario: Scenario, changes: Mapping[str, Any], names: Sequence[str] = ()) -> Plan:
+def make_plan(
+    scenario: Scenario,
+    changes: Mapping[str, Any],
+    names: Sequence[str] = (),
+    options: Mapping[str, Any] = _NOTHING,
+) -> Plan:
     """Choose the notebooks and check that each takes the scenario.
 
     Parameters
@@ -118,6 +139,8 @@ def make_plan(scenario: Scenario, changes: Mapping[str, Any], names: Sequence[st
         The overrides as they were written.
     names : sequence of str
         Notebooks to run; all where empty. "03" names "03_risk_compensation".
+    options : mapping
+        Further parameters for the notebooks that declare them.
 
     Returns
     -------
@@ -146,7 +169,8 @@ def make_plan(scenario: Scenario, changes: Mapping[str, Any], names: Sequence[st
             notebooks.append(notebook)
     if problems:
         raise InputErrors(problems)
-    return Plan(scenario, tuple(notebooks), {"scenario": _address(scenario), "changes": dict(changes)})
+    arguments = {"scenario": _address(scenario), "changes": dict(changes)}
+    return Plan(scenario, tuple(notebooks), arguments, dict(options))
 
 
 def parameter_problems(notebook: Notebook) -> list[Problem]:

@@ -63,6 +63,7 @@ def run_scenario(
     force: bool = False,
     timeout: float = TIMEOUT_SECONDS,
     workers: int = WORKERS,
+    options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> RunReport:
     """Run the notebooks for a scenario and leave a folder that reviewers can read.
@@ -83,6 +84,8 @@ def run_scenario(
         Seconds that a notebook may take.
     workers : int
         Notebooks that run at once.
+    options : mapping, optional
+        Further parameters, such as `draws`, for the notebooks that declare them.
     progress : callable, optional
         Told every `Step`, from the workers' threads.
 
@@ -99,7 +102,7 @@ def run_scenario(
         If interrupted; nothing is left behind.
     """
     scenario = load_scenario(name, changes or {}, origin="--set")
-    plan = make_plan(scenario, changes or {}, notebooks)
+    plan = make_plan(scenario, changes or {}, notebooks, options or {})
     identity = identify(plan)
     place = store.place_for(output, identity.folder)
     base = base_of(scenario, bool(changes))
@@ -180,6 +183,8 @@ def command(plan: Plan) -> list[str]:
     words = ["sme-analysis", "run", plan.scenario.name if shipped else readable(plan.scenario.path)]
     for key, value in plan.arguments["changes"].items():
         words += ["--set", f"{key}={value}"]
+    for option, given in plan.options.items():
+        words += [f"--{option}", str(given)]
     names = [notebook.name for notebook in plan.notebooks]
     if names != notebook_names():
         words += [word for name in names for word in ("--notebook", name)]

@@ -27,13 +27,15 @@ from sme_analysis.scenario.units import show
 class Headline:
     """A recorded number as the index and the terminal show it.
 
-    `unconfirmed` of the `inputs` it rests on were not read at their source; `before` is the same number in
+    `interval` is its 5 to 95 %, "" where none was worked out; `unconfirmed` of the `inputs` it rests on were not
+    read at their source; `before` is the same number in
     the scenario that this one changes, "" where that was not run.
     """
 
     notebook: str
     label: str
     text: str
+    interval: str
     note: str
     before: str
     inputs: int
@@ -183,6 +185,7 @@ def _headline(scenario: Scenario, record: Mapping[str, Any], before: str) -> Hea
         notebook=record["notebook"],
         label=str(record.get("label") or record["name"]),
         text=str(text),
+        interval=str(record.get("interval") or ""),
         note=str(record.get("note") or ""),
         before=before,
         inputs=len(inputs),
