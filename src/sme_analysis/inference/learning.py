@@ -2,7 +2,8 @@
 
 An estimate of size b with standard error s, of an experiment that the model can repeat, has the likelihood
 exp(-(b - f(theta))^2 / 2 (s^2 + d^2)), f the model's own answer to the same experiment and d what a model may miss by
-although its parameters are right. Weights of the draws are multiplied by it (importance sampling; Kish 1965 for the effective number).
+although its parameters are right. Weights of the draws are multiplied by it (importance sampling); Kish (1965) has the
+effective number.
 """
 
 from __future__ import annotations

@@ -178,6 +178,14 @@ def label_line(ax: Axes, x: float, y: float, text: str, color: str | None = None
     )
 
 
+def folded(text: str, width: int = 40) -> str:
+    """Return text broken once, at the last blank before `width` letters, for labels beside an axis."""
+    if len(text) <= width:
+        return text
+    cut = text.rfind(" ", 0, width)
+    return f"{text[:cut]}\n{text[cut + 1 :]}"
+
+
 def settle_labels(fig: Figure) -> None:
     """Move labels made by `label_line` apart and keep them within the height of their axes.
 
