@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from sme_analysis import cli_inference
-from sme_analysis.errors import InputErrors, Problem, UserError
+from sme_analysis.cli_inference import parsed
+from sme_analysis.errors import InputErrors, UserError
 
 if TYPE_CHECKING:  # loaded where they are used, so that help comes at once
     import pandas as pd
@@ -73,7 +74,7 @@ def run(
         with _interruptible(), showing(_console(stderr=True)) as progress:
             report = run_scenario(
                 scenario,
-                _changes(settings),
+                parsed(settings),
                 output=output,
                 notebooks=notebook or (),
                 force=force,
@@ -134,7 +135,7 @@ def show(
     """Show every parameter of a scenario with range, article, evidence and source."""
     from sme_analysis.scenario import changes_table, describe, load_scenario
 
-    loaded = load_scenario(scenario, _changes(settings), origin="--set")
+    loaded = load_scenario(scenario, parsed(settings), origin="--set")
     parent = loaded.parent.name if loaded.parent else "the catalogue's defaults"
     _console().print(f"{loaded.title}\n{loaded.author} · {loaded.reference}", markup=False, highlight=False)
     if changes:
@@ -181,24 +182,6 @@ def main() -> NoReturn:
         sys.stderr.close()
         sys.exit(GOOD)
     raise AssertionError("typer leaves by itself")
-
-
-def _changes(settings: list[str] | None) -> dict[str, str]:
-    """Return key -> value of repeated --set options, and all that is wrong with them."""
-    changes: dict[str, str] = {}
-    problems: list[Problem] = []
-    for text in settings or ():
-        key, sign, value = (part.strip() for part in text.partition("="))
-        if not (key and sign and value):
-            example = "KEY=VALUE, such as risk_compensation.loss_share=60%"
-            problems.append(Problem("--set", f'"{text}"', example))
-        elif key in changes:
-            problems.append(Problem("--set", f"{key} twice", "every key once", "remove one of the two"))
-        else:
-            changes[key] = value
-    if problems:
-        raise InputErrors(problems)
-    return changes
 
 
 def _tell(report: RunReport) -> None:

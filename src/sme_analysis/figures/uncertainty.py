@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from sme_analysis.inference.draws import parameter_draws
 from sme_analysis.inference.headlines import FUND, HEADLINES
 from sme_analysis.inference.learning import Learned
-from sme_analysis.inference.uncertainty import Uncertainty, weighted_quantiles
+from sme_analysis.inference.uncertainty import Uncertainty, uncertainty, weighted_quantiles
 from sme_analysis.report import style
 from sme_analysis.report.quantities import number_text
-from sme_analysis.scenario import Catalogue, Parameters
+from sme_analysis.scenario import Catalogue, Parameters, Scenario
 
 ALL = {**HEADLINES, **FUND}
 PANELS = (
@@ -27,6 +29,46 @@ PANELS = (
     "net_value_per_yuan",
 )
 _BINS = 16
+
+
+@dataclass(frozen=True)
+class Ends:
+    """5 and 95 % of headlines, for notebooks that show them beside their numbers; empty where none were worked out."""
+
+    known: Mapping[str, tuple[float, float]]
+
+    def of(self, name: str, scale: float = 1.0) -> tuple[float, float] | None:
+        """The two ends, or None."""
+        ends = self.known.get(name)
+        return None if ends is None else (ends[0] * scale, ends[1] * scale)
+
+    def words(self, name: str, unit: str) -> str:
+        """The two ends in brackets, for a sentence; "" where there are none."""
+        ends = self.known.get(name)
+        return (
+            ""
+            if ends is None
+            else f" (5 to 95 %: {number_text(ends[0], unit, 2)} to {number_text(ends[1], unit, 2)})"
+        )
+
+
+def ends_of(scenario: Scenario, draws: int, firms: int = 2000) -> Ends:
+    """Work out the intervals of the headlines on a smaller sample; none without draws or without a policy.
+
+    The sample's own error is small beside what is unknown.
+    """
+    active = [
+        key
+        for key, on in scenario.parameters.items()
+        if key.endswith(".active") and on and key != "stress.active"
+    ]
+    if draws <= 0 or not active:
+        return Ends({})
+    parameters = scenario.parameters.replace(
+        {"simulation.firms": min(firms, int(scenario.parameters["simulation.firms"]))}
+    )
+    table = uncertainty(parameters, parameter_draws(parameters, draws, scenario.calibration)).intervals()
+    return Ends({str(r["headline"]): (float(r["low"]), float(r["high"])) for r in table.to_dict("records")})
 
 
 def headline_table(found: Uncertainty) -> pd.DataFrame:
