@@ -68,6 +68,7 @@ golden: $(STAMP) ## accept what the shipped scenarios give now as their golden r
 bench: $(STAMP) ## measure the kernel (a few minutes)
 	$(PY) benchmarks/kernel.py
 	$(PY) benchmarks/package.py
+	$(PY) benchmarks/uncertainty.py
 
 schema: $(STAMP) ## write parameters/scenario.schema.json from the catalogue
 	$(PY) -c "from sme_analysis.scenario.schema import write_schema; print(write_schema())"

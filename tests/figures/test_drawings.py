@@ -47,13 +47,6 @@ def test_parts_of_the_need_sum_to_the_need(package):
     assert drawn(baseline.need_plot(table))
 
 
-def test_the_fit_compares_like_with_like(package):
-    fit = baseline.fit_data(package).set_index("measure")
-    assert fit.loc["Mean lending rate", "published"] == 0.0396
-    assert not fit.loc["Borrowers", "confirmed"]
-    assert (fit["model"] > 0).all()
-
-
 def test_rates_and_offers(package, base):
     rates = baseline.rates_data(firm_outcomes(package.simulation))
     assert rates.groupby("size_class")["share"].sum().max() <= 1 + 1e-12

@@ -1,4 +1,4 @@
-"""Figures and the comparison with published figures of the notebook on the market without policy."""
+"""Figures of the notebook on the market without policy."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sme_analysis.impact import Assessment, effects
-from sme_analysis.impact.unmet_need import PARTS, unmet_need
+from sme_analysis.impact.unmet_need import PARTS
 from sme_analysis.market.offer import expected_profit, largest_loss, most_profitable_rate
 from sme_analysis.regulation import INDUSTRY_NAMES
 from sme_analysis.report import style
 from sme_analysis.report.figures import bars
-from sme_analysis.scenario.figures import figure
 
 WORDS = {
     "funded": "lent",
@@ -31,55 +30,6 @@ _NEED_NAMES = (
     "200,000–500,000",
     "more",
 )
-
-
-def fit_data(a: Assessment) -> pd.DataFrame:
-    """Model against published figures, for micro and small firms with individual businesses among them.
-
-    Columns measure, model, published, low, high, unit, role (fitted, input or not fitted), definition, place, year,
-    source, confirmed. The share granted of applications is published implicitly: obtained / (obtained + rejected).
-    """
-    e = effects(a.simulation, ["size_class"])
-    e = e[(e["year"] == a.simulation.labels[0]) & (e["size_class"] != "medium")]
-    total = e[["lending_without", "borrowers_without", "interest_without", "defaults_without"]].sum()
-    need = unmet_need(a.simulation)
-    inclusive = need[need["size_class"] != "medium"].sum(numeric_only=True)
-    asking = float(e["firms_asking_without"].sum())
-    obtained, rejected = (figure(f"cn.chfs2013.loan_{name}").value for name in ("obtained", "rejected"))
-    granted = obtained / (obtained + rejected)
-    rows = [
-        ("Loans to micro and small firms", total["lending_without"], "haixi.incl_msme_loans", "fitted"),
-        ("Borrowers", total["borrowers_without"], "haixi.incl_msme_accounts", "fitted"),
-        ("Mean lending rate", total["interest_without"] / total["lending_without"], "qh.incl_msme_rate.2025", "fitted"),
-        ("Default rate, beside share of bad loans", total["defaults_without"] / total["lending_without"],
-         "cn.npl.incl_msme.2022-04", "fitted"),
-        ("Of firms that ask: obtain credit", total["borrowers_without"] / asking, "cn.chfs2013.loan_obtained", "fitted"),
-        ("Of firms that want credit: do not ask", 1 - asking / inclusive["firms_wanting"],
-         "cn.chfs2013.loan_not_applied", "input"),
-        ("Of firms that want credit: obtain it", inclusive["borrowers"] / inclusive["firms_wanting"],
-         "cn.chfs2013.loan_obtained", "not fitted"),
-    ]  # fmt: skip
-    out = []
-    for name, value, key, role in rows:
-        f = figure(key)
-        derived = name.startswith("Of firms that ask")
-        out.append(
-            {
-                "measure": name,
-                "model": float(value),
-                "published": granted if derived else f.value,
-                "low": f.low,
-                "high": f.high,
-                "unit": "share" if f.unit == "rate" else f.unit,
-                "role": role,
-                "definition": f"{f.definition}, of those that applied" if derived else f.definition,
-                "place": f.geography,
-                "year": f.year,
-                "source": f.source,
-                "confirmed": bool(f.confirmed),
-            }
-        )
-    return pd.DataFrame(out)
 
 
 def need_plot(data: pd.DataFrame) -> Figure:
