@@ -1,7 +1,7 @@
 """Time draws of what is unknown: `python benchmarks/uncertainty.py [--quick] [--whole]`.
 
-A draw is a sample of firms, five years with the counterfactual, and the headlines. Its floor is the passes that it takes times the
-time of one pass over the firms; both are measured in the same run.
+A draw is a sample of firms, five years with the counterfactual, and the headlines. Its floor is the passes that it takes times
+the time of one pass over the firms; both are measured in the same run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sme_analysis.firms import synthetic_firms
 from sme_analysis.inference.draws import parameter_draws
@@ -59,7 +60,7 @@ def main() -> None:
         least, passes = floor(parameters)
         print(f"{firms:,} firms: {passes} passes take {least:.3f} s, the floor of a draw")
         for workers in (1, 2):
-            took = seconds(lambda: evaluate(parameters, draws, workers=workers))
+            took = seconds(partial(evaluate, parameters, draws, workers=workers))
             each = took / len(draws)
             print(
                 f"  {len(draws)} draws, {workers} process(es): {took:6.1f} s, {each:.3f} s a draw, "
@@ -73,7 +74,8 @@ def main() -> None:
     took = seconds(lambda: sobol_indices(outputs, inputs, list(HEADLINES), points))
     runs, whole = points * (SOBOL_INPUTS + 2), SOBOL_POINTS * (SOBOL_INPUTS + 2)
     print(
-        f"Sobol' design, {SOBOL_INPUTS} inputs, {SOBOL_FIRMS:,} firms: {runs:,} runs on 2 processes {took:,.0f} s; {whole:,} runs {took / runs * whole:,.0f} s"
+        f"Sobol' design, {SOBOL_INPUTS} inputs, {SOBOL_FIRMS:,} firms: {runs:,} runs on 2 processes {took:,.0f} s; "
+        f"{whole:,} runs {took / runs * whole:,.0f} s"
     )
 
 
