@@ -163,6 +163,9 @@ def load_targets(path: Path | None = None) -> tuple[Target, ...]:
     for number, row in enumerate(rows, 2):
         place = f"{where}, line {number}"
         target, found = _target(row, place)
+        if None in row:  # the reader's key of what stands beyond the last column
+            hint = "a cell with a comma stands in double quotes"
+            found.append(Problem(place, "more cells than columns", f"{len(COLUMNS)} cells", hint))
         if target is not None and target.moment in seen:
             found.append(
                 Problem(f"{place}, moment", f"{target.moment} for the second time", "every moment once")

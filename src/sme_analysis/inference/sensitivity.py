@@ -194,6 +194,8 @@ def switching_values(
                 lambda x: np.subtract(*both(x)), grid[k], grid[k + 1], xtol=1e-3 * width, rtol=1e-6
             )
             found.append((float(value), both(float(value))[0]))
+        elif k > 0 and gap[k] == 0 and gap[k - 1] * gap[k + 1] < 0:  # the switch lies on the grid
+            found.append((float(grid[k]), float(sides[0][k])))
     return pd.DataFrame(found, columns=["value", "between"])
 
 
@@ -208,21 +210,24 @@ def rank_correlations(draws: Draws, results: pd.DataFrame) -> pd.DataFrame:
     """
     table = draws.frame()
     table = table.loc[:, table.nunique() > 1]
-    x = table.rank().to_numpy(dtype=float)
-    x = (x - x.mean(axis=0)) / x.std(axis=0)
-    inverse = np.linalg.pinv(np.corrcoef(x, rowvar=False))
     rows = []
     for name in results:
-        y = results[name].rank().to_numpy(dtype=float)
-        kept = np.isfinite(y)
-        y = (y[kept] - y[kept].mean()) / (y[kept].std() or 1.0)
-        simple = x[kept].T @ y / kept.sum()
+        kept = results[name].notna().to_numpy()
+        x, y = _standardised_ranks(table[kept]), _standardised_ranks(results.loc[kept, [name]])[:, 0]
+        inverse = np.linalg.pinv(x.T @ x / len(x))
+        simple = x.T @ y / len(y)
         beta = inverse @ simple
         unexplained = max(1.0 - float(simple @ beta), 1e-12)
         # r_i = beta_i / sqrt(beta_i^2 + C^-1_ii (1 - R^2))
         partial = beta / np.sqrt(beta**2 + np.diag(inverse) * unexplained)
         rows += list(zip([name] * len(partial), table.columns, partial.tolist(), strict=True))
     return pd.DataFrame(rows, columns=["output", "key", "correlation"])
+
+
+def _standardised_ranks(table: pd.DataFrame) -> Array:
+    ranks = table.rank().to_numpy(dtype=float)
+    spread = ranks.std(axis=0)
+    return (ranks - ranks.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
 
 
 def _typed(parameters: Parameters, changes: Mapping[str, float]) -> dict[str, Any]:

@@ -81,24 +81,24 @@ def evaluate(
     names = tuple(measure(centre))
     work = _Work(parameters, measure, tuple(year.start for year in centre.years), names)
     rows = list(in_order(_row, work, jobs, workers=workers, progress=progress))
-    table = pd.DataFrame(rows, columns=list(names), dtype=float)
-    failed = int(table.isna().all(axis=1).sum())
+    failed = sum(row is None for row in rows)
     if failed > FAILED_AT_MOST * len(jobs):
         raise TooManyFailed(
             f"{failed} of {len(jobs)} draws have no equilibrium; at most {FAILED_AT_MOST:.0%} may be passed over. "
             "Look at the distributions of the parameters that these draws hold at their ends."
         )
-    return table
+    missing = [float("nan")] * len(names)
+    return pd.DataFrame([row or missing for row in rows], columns=list(names), dtype=float)
 
 
-def _row(work: _Work, task: Task) -> list[float]:
+def _row(work: _Work, task: Task) -> list[float] | None:
     changed = work.parameters.replace(task.changes)
     try:
         found = work.measure(
             simulate(synthetic_firms(changed), changed, macro_path=task.macro_path, near=work.near)
         )
     except NoEquilibrium:
-        return [float("nan")] * len(work.names)
+        return None
     return [float(found[name]) for name in work.names]
 
 
