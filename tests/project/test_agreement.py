@@ -23,6 +23,7 @@ MODULE_OF = {
     "ipython": "IPython",
     "jupyter-client": "jupyter_client",
     "python-docx": "docx",
+    "salib": "SALib",
 }
 
 

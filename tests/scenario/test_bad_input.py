@@ -261,4 +261,4 @@ def test_problems_of_scenario_and_overrides_come_together(write: Write) -> None:
 def test_a_clash_is_placed_where_the_change_was_made(write: Write) -> None:
     problem = only(write("changes:\n  bank.margin: 5%\n"))
     assert problem.where == "mine.yaml, line 5, bank.margin"
-    assert "6.75 %" in problem.given
+    assert "7.13 %" in problem.given

@@ -47,7 +47,13 @@ def test_shipped_scenarios_name_the_schema() -> None:
 
 def test_the_default_is_the_catalogue() -> None:
     scenario = load_scenario("haixi-2020")
-    assert dict(scenario.parameters) == {key: record.value for key, record in load_catalogue().items()}
+    assert scenario.calibration is not None
+    for key, record in load_catalogue().items():
+        estimate = scenario.calibration.values.get(key)
+        if estimate is None:
+            assert scenario.parameters[key] == record.value, key
+        else:  # the catalogue has the estimate rounded
+            assert scenario.parameters[key] == estimate == pytest.approx(record.value, rel=0.02), key
     assert scenario.changes == ()
     assert scenario.parent is None
     assert scenario.parameters[COVER] == 0.5
@@ -106,7 +112,10 @@ def test_inheritance_by_name_and_by_path(write: Write, desk: Path) -> None:
 
 def test_without_a_parent_the_defaults_apply(write: Write) -> None:
     scenario = load_scenario(write("changes:\n"))
-    assert scenario.fingerprint == load_scenario("haixi-2020").fingerprint
+    assert dict(scenario.parameters) == {key: record.value for key, record in load_catalogue().items()}
+    assert scenario.calibration is None
+    named = load_scenario(write("calibration: haixi-2025\nchanges:\n"))
+    assert named.fingerprint == load_scenario("haixi-2020").fingerprint
     assert (scenario.title, scenario.author, scenario.reference) == ("Mine", "A. Reader", "article 16")
 
 

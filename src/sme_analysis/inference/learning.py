@@ -85,12 +85,13 @@ class Learned:
         return pd.DataFrame(rows)
 
     def parameters(self) -> pd.DataFrame:
-        """Each parameter's 5, 50 and 95 % before and after, those that learned most first.
+        """Each parameter's 5, 50 and 95 % before and after, those first on which the experiments' answers hang most.
 
-        `learned` is one less the ratio of the standard deviations after and before; `shift` the move of the mean in standard
-        deviations before.
+        `link` is the largest rank correlation with an answer (without one, a shift is the draws' own noise); `learned` one less
+        the ratio of the standard deviations after and before; `shift` the move of the mean in standard deviations before.
         """
         rows = []
+        links = self.before.frame().apply(lambda x: self.answers.corrwith(x, method="spearman").abs().max())
         for k, key in enumerate(self.before.keys):
             x = self.before.values[:, k]
             (m0, s0), (m1, s1) = (_moments(x, d.weights) for d in (self.before, self.after))
@@ -99,21 +100,10 @@ class Learned:
             old, new = (
                 weighted_quantiles(x, d.weights, (0.05, 0.5, 0.95)) for d in (self.before, self.after)
             )
-            rows.append((key, *old, *new, 1 - s1 / s0, (m1 - m0) / s0))
-        columns = [
-            "key",
-            "low_before",
-            "median_before",
-            "high_before",
-            "low_after",
-            "median_after",
-            "high_after",
-            "learned",
-            "shift",
-        ]
-        table = pd.DataFrame(rows, columns=columns)
-        far = table[["learned", "shift"]].abs().max(axis=1).to_numpy(dtype=float)
-        order = np.argsort(-far, kind="stable")
+            rows.append((key, *old, *new, links[key], 1 - s1 / s0, (m1 - m0) / s0))
+        ends = [f"{part}_{side}" for side in ("before", "after") for part in ("low", "median", "high")]
+        table = pd.DataFrame(rows, columns=["key", *ends, "link", "learned", "shift"])
+        order = np.argsort(-table["link"].to_numpy(dtype=float), kind="stable")
         return table.iloc[order].reset_index(drop=True)
 
 

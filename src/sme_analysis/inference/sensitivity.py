@@ -227,7 +227,8 @@ def rank_correlations(draws: Draws, results: pd.DataFrame) -> pd.DataFrame:
 def _standardised_ranks(table: pd.DataFrame) -> Array:
     ranks = table.rank().to_numpy(dtype=float)
     spread = ranks.std(axis=0)
-    return (ranks - ranks.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    found: Array = (ranks - ranks.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return found
 
 
 def _typed(parameters: Parameters, changes: Mapping[str, float]) -> dict[str, Any]:

@@ -221,23 +221,15 @@ class _Loader:
             return None
         start = parent.parameters if parent else self.defaults
         base = Parameters(calibrated(start, calibration), self.catalogue)
-        estimated = calibration.values if parent and calibration else {}
-        changes = tuple(
-            Change(key, start[key], value, f"calibration {texts['calibration']}")
-            for key, value in estimated.items()
-            if key not in {wish.key for wish in wishes}
-        ) + tuple(
-            Change(
-                wish.key,
-                start[wish.key] if parent else base[wish.key],
-                values[wish],
-                wish.place.rpartition(", ")[0],
-            )
-            for wish in wishes
+        earlier = start if parent else base
+        origins = dict.fromkeys(
+            calibration.values if parent and calibration else {}, f"calibration {texts.get('calibration')}"
         )
+        origins |= {wish.key: wish.place.rpartition(", ")[0] for wish in wishes}
         parameters = self._resolve(base, values)
         if parameters is None:
             return None
+        changes = tuple(Change(key, earlier[key], parameters[key], origin) for key, origin in origins.items())
         named = {field: texts.get(field, "") for field in ("title", "author", "reference", "description")}
         calibration = calibration or (parent.calibration if parent else None)
         return Scenario(
