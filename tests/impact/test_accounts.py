@@ -192,7 +192,8 @@ def test_paying_what_is_owed_takes_no_output_away(base):
     found = assess(alone).simulation
     assert (additionality(found)["additional"] < 0).all()
     naive = additionality(found)["additional"] * 0.8 * 0.3 * 0.7
-    assert (gross_to_net(found)["net_value_added"].abs() < 0.2 * naive.abs()).all()
+    # what firms have been paid does the work of the credit that they no longer seek, and better credit lifts lines
+    assert (gross_to_net(found)["net_value_added"] > -0.2 * naive.abs()).all()
     spread = real_effects(found)
     assert (spread["jobs_low"] <= spread["jobs_high"]).all()
 

@@ -18,7 +18,7 @@ def run(**changes):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"bank__rate_ceiling": 0.04}, {"bank__fixed_cost": 0.0}, {"market__reference_rate": 0.05}],
+    [{}, {"bank__rate_ceiling": 0.04}, {"bank__fixed_cost": 0.0}, {"market__reference_rate": 0.045}],
 )
 def test_parts_sum_to_the_unmet_need(changes):
     simulation = run(**changes)

@@ -22,7 +22,7 @@ CHUNK = (
 LENDERS = ("bank", "micro_lender")
 _ROW = {name: k for k, name in enumerate(INPUTS)}
 _OUT = {name: k for k, name in enumerate(OUTPUTS)}
-COPIED = ("premium", "fee", "enrol", "bank_reward", "micro_reward", "subsidy", "fixed_cost_factor")
+COPIED = ("premium", "fee", "bank_reward", "micro_reward", "subsidy", "fixed_cost_factor")
 _NOTHING = np.empty((1, 1))
 PROBABILITIES = ("bank_served", "micro_served", "served0", "covered_served")
 
@@ -225,9 +225,13 @@ class Market:
                 x[_ROW[f"{short}_a"]], x[_ROW[f"{short}_b"]] = scored
         if moved("cover_limit"):
             x[_ROW["cover_top"]] = np.minimum(1.0, levers.cover_limit / x[_ROW["need"]])
-        if moved("guarantee", "guarantee_paid", "cover", "excess", "credibility", "kept"):
+        sharing = ("guarantee", "guarantee_paid", "cover", "excess", "credibility", "kept")
+        if moved(*sharing):
             x[_ROW["relief"]] = levers.relief(levers.kept)
             x[_ROW["relief_paid"]] = levers.relief()
+        if moved("enrol", *sharing):
+            # Nobody enrols a loan of which others bear nothing: its fee alone can look like a gain, by a smaller, safer line.
+            x[_ROW["enrol"]] = np.where(x[_ROW["relief"]] > 0, levers.enrol, 0.0)
         if moved("paperwork"):
             x[_ROW["inverse_paperwork"]] = 1 / (2 * np.maximum(levers.paperwork, 1e-12))
         for name in COPIED:
