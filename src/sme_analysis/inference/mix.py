@@ -1,0 +1,445 @@
+"""What a mix of instruments buys and costs: objectives, measures of cost, the settings that a search may choose, trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sme_analysis.errors import InputErrors, Problem
+from sme_analysis.firms import synthetic_firms
+from sme_analysis.impact import discount_factors, gross_to_net, incidence, solvency
+from sme_analysis.impact.solvency import Portfolio
+from sme_analysis.instruments import INSTRUMENTS, active_instruments
+from sme_analysis.instruments.risk_compensation import Fund, RiskCompensation
+from sme_analysis.market.credit import Conditions, chunked_sum
+from sme_analysis.scenario import Catalogue, Parameters, load_catalogue
+from sme_analysis.scenario.units import NUMERIC_UNITS, UnitError, nearest
+from sme_analysis.simulation import MEASURES, NoEquilibrium, Simulation, simulate
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the money is to serve: larger is better, and 0 is what no policy reaches."""
+
+    name: str
+    label: str
+    unit: str
+    of: Callable[[Simulation], float]
+
+
+def _change(simulation: Simulation, measure: str, size: str | None = None) -> float:
+    """Change of a measure against no policy, summed over years and over the cells of one size class or all."""
+    k = MEASURES.index(measure)
+    moved = (simulation.policy[:, k] - simulation.counterfactual[:, k]).sum(axis=0)
+    return float(
+        moved.sum() if size is None else moved[(simulation.cells["size_class"] == size).to_numpy()].sum()
+    )
+
+
+def _net_value(simulation: Simulation) -> float:
+    table = incidence(simulation)
+    return float(table.loc[table["party"] == "net value", "change"].sum())
+
+
+OBJECTIVES: Mapping[str, Objective] = {
+    found.name: found
+    for found in (
+        Objective(
+            "additional_loan_years",
+            "additional lending over the horizon, CNY million × years",
+            "money",
+            lambda s: _change(s, "lending"),
+        ),
+        Objective(
+            "micro_loan_years",
+            "additional lending to micro firms over the horizon, CNY million × years",
+            "money",
+            lambda s: _change(s, "lending", "micro"),
+        ),
+        Objective(
+            "new_borrowers",
+            "additional borrowers, mean of the years",
+            "count",
+            lambda s: _change(s, "borrowers") / len(s.labels),
+        ),
+        Objective(
+            "net_jobs",
+            "jobs after leakage and displacement, mean of the years",
+            "count",
+            lambda s: float(gross_to_net(s)["jobs"].mean()),
+        ),
+        Objective(
+            "unmet_need",
+            "fall of unmet need over the horizon, CNY million × years",
+            "money",
+            lambda s: _change(s, "lending") - _change(s, "need"),
+        ),
+        Objective("net_value", "net value created over the horizon, CNY million", "money", _net_value),
+    )
+}
+
+# What counts as cost. `public_cost` is that of `impact.public_cost`: it leaves out that money set aside could be used otherwise,
+# and what publicly owned guarantors lose, so that a search would take both for free.
+COSTS: Mapping[str, str] = {
+    "public_cost": "net payments of the public budget",
+    "with_capital": "net payments, the cost of capital that is tied up, and guarantors' losses",
+    "all_levels": "the same, and what province and nation pay as re-guarantors",
+}
+
+
+def cost_by_instrument(simulation: Simulation, measure: str = "with_capital") -> dict[str, float]:
+    """Present value of what each instrument costs over the horizon, CNY million.
+
+    *Capital*: of the fund, what is paid into it less what is left at the end, both discounted; since the fund earns less than
+    the discount rate r this is claims less recoveries and fees, and the carrying cost. Of guarantors' capital K,
+    K (1 - ((1 + y)/(1 + r))^T) with the fund's yield y. *Guarantors*: what they pay less what they receive, without claims on
+    re-guarantors, which province and nation bear.
+
+    Parameters
+    ----------
+    measure : a name of `COSTS`
+    """
+    p, factors = simulation.parameters, discount_factors(simulation).to_numpy()
+    found = dict.fromkeys(simulation.years[0].outcomes, 0.0)
+    also = {"public_cost": (), "with_capital": ("guarantors",)}.get(
+        measure, ("guarantors", "province and nation")
+    )
+    for factor, year in zip(factors, simulation.years, strict=True):
+        for name, outcome in year.outcomes.items():
+            for x in outcome.transfers:
+                found[name] += float(factor) * x.amount * ((x.payer == "public") - (x.receiver == "public"))
+                if x.payer in also or x.receiver in also:
+                    net = x.amount * ((x.payer in also) - (x.receiver in also))
+                    found["loan_guarantee"] += float(factor) * net
+    if measure == "public_cost":
+        return found
+    r, y = p["horizon.social_discount_rate"], p["risk_compensation.yield"]
+    span = sum(year.share for year in simulation.years)
+    if "risk_compensation" in found:
+        facts = [year.outcomes["risk_compensation"].facts for year in simulation.years]
+        paid_in = [f["appropriation"] for f in facts]
+        endowment = float(p["risk_compensation.fund"])
+        paid_in[0] -= endowment
+        left = facts[-1]["balance at end"] * (1 + r) ** -span
+        claims = sum(
+            float(f) * sum(x.outcomes["risk_compensation"].lines.values())
+            for f, x in zip(factors, simulation.years, strict=True)
+        )
+        found["risk_compensation"] += endowment + float(np.dot(paid_in, factors)) - left - claims
+    if "loan_guarantee" in found:
+        tied = p["loan_guarantee.capital"] * (1 - ((1 + y) / (1 + r)) ** span)
+        found["loan_guarantee"] += float(tied)
+    return found
+
+
+# An instrument is in force while one key of each of its groups is above zero; at zero it is switched off, cost and all.
+ON_WHILE: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "special_fund": (("budget",),),
+    "innovation_fund": (("budget",),),
+    "credit_incentive": (("reward",), ("annual_cap",)),
+    "relending": (("quota",), ("most",)),
+    "risk_compensation": (
+        ("loss_share", "first_loan_bonus", "guaranteed_share", "guarantor_share", "excess_share"),
+        ("fund", "appropriation"),
+    ),
+    "loan_guarantee": (("share",), ("capital",)),
+    "loan_insurance": (("share",), ("payout_cap",)),
+}
+# From nothing to what has been seen elsewhere: the upper end of each record's distribution, beyond which the model has no evidence.
+DEFAULT_KEYS = (
+    "special_fund.budget",
+    "special_fund.interest_subsidy",
+    "special_fund.grant_share",
+    "innovation_fund.budget",
+    "credit_incentive.reward",
+    "credit_incentive.annual_cap",
+    "risk_compensation.loss_share",
+    "risk_compensation.fund",
+    "risk_compensation.appropriation",
+    "risk_compensation.leverage",
+    "loan_guarantee.capital",
+    "loan_guarantee.premium_subsidy",
+    "loan_insurance.share",
+    "loan_insurance.premium_subsidy",
+)
+NOT_FROM_ZERO = ("special_fund.interest_subsidy", "risk_compensation.leverage")
+SNAP = 1e-3  # of a setting's range: so close to zero an instrument is off
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One thing that the search may set, between `low` and `high` (inner units)."""
+
+    key: str
+    low: float
+    high: float
+
+    @property
+    def instrument(self) -> str:
+        """The instrument that it belongs to."""
+        return self.key.partition(".")[0]
+
+    def at(self, x: float) -> float:
+        """The setting at a place x in [0, 1] of its range; exactly the end close to one."""
+        inside = 0.0 if x < SNAP else (1.0 if x > 1 - SNAP else float(x))
+        return self.high if inside == 1.0 else self.low + inside * (self.high - self.low)
+
+
+def default_space(catalogue: Catalogue | None = None) -> tuple[Setting, ...]:
+    """What the search sets where the user names nothing else."""
+    records = load_catalogue() if catalogue is None else catalogue
+    found = []
+    for key in DEFAULT_KEYS:
+        seen = records[key].distribution
+        low, high = (0.0, records[key].value) if seen is None else (seen.low, seen.high)
+        found.append(Setting(key, float(low) if key in NOT_FROM_ZERO else 0.0, float(high)))
+    return tuple(found)
+
+
+def read_space(
+    space: Mapping[str, Sequence[Any]] | None, catalogue: Catalogue | None = None
+) -> tuple[Setting, ...]:
+    """Check what a search may set.
+
+    Parameters
+    ----------
+    space : catalogue key -> [lowest, highest] as in a scenario file ("30%", "80m"), or None for `default_space`
+
+    Raises
+    ------
+    InputErrors : a key is unknown, not decided by the policy maker, not of an instrument, or its range is no range or beyond what is
+        allowed; all of it at once
+    """
+    records = load_catalogue() if catalogue is None else catalogue
+    if space is None:
+        return default_space(records)
+    decided = [key for key, r in records.items() if r.decision and r.unit in NUMERIC_UNITS and r.group in INSTRUMENTS]
+    problems, found = [], []
+    if not space:
+        problems.append(Problem("space", "nothing", "at least one catalogue key with its [lowest, highest]"))
+    for key, bounds in space.items():
+        where = f"space, {key}"
+        if key not in records:
+            problems.append(Problem(where, "an unknown parameter", "a key of the catalogue", records.suggest(key)))
+            continue
+        record = records[key]
+        if key not in decided:
+            what = "not an amount or share" if record.unit not in NUMERIC_UNITS else "not an instrument's"
+            given = what if record.decision else "a parameter that nobody decides on (`decision` is not set)"
+            near = [k for k in decided if k.startswith(f"{record.group}.")]
+            hint = f"of this group: {', '.join(near)}" if near else nearest(key, decided)
+            problems.append(Problem(where, given, "a number that the policy maker sets", hint))
+            continue
+        if isinstance(bounds, str) or not isinstance(bounds, Sequence) or len(bounds) != 2:
+            hint = f"[{record.show(record.low)}, {record.show(record.value)}]"
+            problems.append(Problem(where, f"{bounds!r:.60}", "a list of two values, [lowest, highest]", hint))
+            continue
+        ends = []
+        for value in bounds:
+            try:
+                ends.append(float(record.parse(value)))
+            except UnitError as error:
+                problems.append(Problem(where, error.given, error.allowed, error.hint))
+        if len(ends) == 2 and not ends[0] < ends[1]:
+            given = f"{record.show(ends[0])} to {record.show(ends[1])}"
+            problems.append(Problem(where, given, "a lowest value below the highest", "swap them, or set it in `changes`"))
+        elif len(ends) == 2:
+            found.append(Setting(key, *ends))
+    if problems:
+        raise InputErrors(problems)
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class World:
+    """One state of what is not known: its parameters, and a simulation whose firms and counterfactual all trials share."""
+
+    parameters: Parameters
+    like: Simulation
+
+
+def worlds(
+    parameters: Parameters,
+    space: Sequence[Setting],
+    draws: Sequence[Mapping[str, Any]] = (),
+    keep: Sequence[str] = (),
+) -> tuple[World, ...]:
+    """The scenario itself, or one world a draw of the uncertain parameters, each with a firm table of its own.
+
+    Instruments that `space` does not set are switched off, but for those to `keep`. A draw that names no `simulation.seed` has
+    another sample of firms as well, so that a mix is not fitted to one sample.
+
+    Parameters
+    ----------
+    draws : changes of uncertain parameters, inner units
+    """
+    searched = {setting.instrument for setting in space}
+    on = {f"{name}.active": name in searched for name in INSTRUMENTS if name in searched or name not in keep}
+    found = []
+    seed = int(parameters["simulation.seed"])
+    cases = [dict(draw) for draw in draws]
+    for k, draw in enumerate(cases):
+        draw.setdefault("simulation.seed", seed + 1 + k)
+    for changes in cases or [{}]:
+        p = parameters.replace({**on, **changes})
+        found.append(World(p, simulate(synthetic_firms(p), p)))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One mix as it was tried: in every world the value of the objective, cost and risk.
+
+    Attributes
+    ----------
+    place : the settings' places in [0, 1] of their ranges
+    settings : key -> value, inner units, with the switches of instruments that are off
+    values, costs : one a world; the objective's unit, and present value in CNY million
+    risks : one a world, probability that the fund cannot pay all claims in some year; empty where it was not asked for
+    by_instrument : cost by instrument, mean over worlds
+    """
+
+    place: tuple[float, ...]
+    settings: Mapping[str, Any]
+    values: tuple[float, ...]
+    costs: tuple[float, ...]
+    risks: tuple[float, ...]
+    by_instrument: Mapping[str, float]
+
+    @property
+    def cost(self) -> float:
+        """Mean cost."""
+        return float(np.mean(self.costs))
+
+    @property
+    def risk(self) -> float:
+        """Mean probability that the fund falls short."""
+        return float(np.mean(self.risks)) if self.risks else float("nan")
+
+    def value(self, quantile: float | None = None) -> float:
+        """Mean of the objective over worlds, or a lower quantile of it."""
+        return float(np.mean(self.values) if quantile is None else np.quantile(self.values, quantile))
+
+
+def settings_at(space: Sequence[Setting], place: Sequence[float]) -> dict[str, Any]:
+    """The catalogue's values at a place of the space; an instrument without intensity is switched off."""
+    found: dict[str, Any] = {s.key: s.at(x) for s, x in zip(space, place, strict=True)}
+    return found
+
+
+def switches(parameters: Parameters, settings: Mapping[str, Any]) -> dict[str, bool]:
+    """Switches of the instruments that have settings: off where a needed intensity is zero."""
+    off = {}
+    for name in dict.fromkeys(key.partition(".")[0] for key in settings):
+        for group in ON_WHILE.get(name, ()):
+            keys = [f"{name}.{key}" for key in group]
+            if all(settings.get(key, parameters[key]) == 0 for key in keys):
+                off[f"{name}.active"] = False
+    return off
+
+
+def tried(
+    world: World, settings: Mapping[str, Any], objective: Objective, measure: str, risk_paths: int = 0
+) -> tuple[float, dict[str, float], float]:
+    """Value, cost by instrument and (with `risk_paths`) fund risk of a mix in one world; -inf where no year has a solution."""
+    p = world.parameters.replace({**settings, **switches(world.parameters, settings)})
+    try:
+        simulation = simulate(world.like.firms, p, like=world.like)
+    except NoEquilibrium:
+        return -np.inf, {}, 1.0
+    risk = fund_risk(simulation, risk_paths) if risk_paths else float("nan")
+    return objective.of(simulation), cost_by_instrument(simulation, measure), risk
+
+
+def trial(
+    worlds: Sequence[World],
+    space: Sequence[Setting],
+    place: Sequence[float],
+    objective: Objective,
+    measure: str,
+    risk_paths: int = 0,
+    workers: int = 1,
+) -> Trial:
+    """Simulate a mix in every world; the result does not depend on the number of workers."""
+    settings = settings_at(space, place)
+
+    def run(world: World) -> tuple[float, dict[str, float], float]:
+        return tried(world, settings, objective, measure, risk_paths)
+
+    if workers > 1 and len(worlds) > 1:
+        with ThreadPoolExecutor(workers) as pool:
+            found = list(pool.map(run, worlds))
+    else:
+        found = [run(world) for world in worlds]
+    names = sorted({name for _, costs, _ in found for name in costs})
+    return Trial(
+        tuple(float(x) for x in place),
+        {**settings, **switches(worlds[0].parameters, settings)},
+        tuple(value for value, _, _ in found),
+        tuple(sum(costs.values()) for _, costs, _ in found),
+        tuple(risk for _, _, risk in found) if risk_paths else (),
+        {name: float(np.mean([costs.get(name, 0.0) for _, costs, _ in found])) for name in names},
+    )
+
+
+def fund_risk(simulation: Simulation, paths: int) -> float:
+    """Probability that the fund cannot pay all claims in some year, covered lending being that of the expected path.
+
+    As `impact.solvency` but for the answer of lenders to a fund that has been drawn on: they keep their cover, so that the
+    probability is rather too high, and is found in a tenth of the time. 0 without a fund.
+    """
+    if not simulation.parameters["risk_compensation.active"]:
+        return 0.0
+    covered = [_AsPlanned(simulation, t) for t in range(len(simulation.years))]
+    found = solvency(simulation, paths, covered=covered)
+    return 0.0 if found is None else found.exhaustion
+
+
+class _AsPlanned(Portfolio):
+    """The covered portfolio of a year at the credibility of the expected path, whatever has happened since."""
+
+    def __init__(self, simulation: Simulation, t: int) -> None:
+        p, year = simulation.parameters, simulation.years[t]
+        scheme = next(
+            i for i in active_instruments(simulation.firms, p) if isinstance(i, RiskCompensation)
+        )
+        session = scheme.open(year.year, Fund(1e12))
+        self.solved = year.outcomes["risk_compensation"].facts
+        self.leverage = p["risk_compensation.leverage"]
+        levers = session.levers(year.other_levers, np.array([self.solved["credibility"], 1.0]))
+        credit = simulation.market.run(
+            year.state, Conditions(year.funding_cost, p["market.funding_cost"]), levers
+        )
+        credit.values *= year.share
+        credit.left_unpaid = year.left_unpaid
+        self.claims_now = session.claims(credit)
+        under = credit.mass * session.touched
+        lending = chunked_sum(credit["covered_loan"] * under)
+        charged = chunked_sum(credit["covered_loan"] * under * (np.asarray(levers.fee) > 0))
+        defaults = chunked_sum(credit["covered_default"] * under)
+        self.lending = lending
+        self.default_rate = defaults / lending if lending > 0 else 0.0
+        self.fee = p["risk_compensation.fee"] * (charged / lending if lending > 0 else 0.0)
+
+    def credibility(self, available: Array, cap: float) -> Array:
+        """That of the expected path."""
+        return np.full(len(available), float(self.solved["credibility"]))
+
+    def at(self, phi: Array, available: Array, z: Array) -> tuple[Array, Array, Array]:
+        """Covered lending, claims and default rate of covered loans on each path."""
+        claims, expected = self.claims_now.claims(z), self.claims_now.expected
+        rate = self.default_rate * (claims / expected if expected > 0 else np.zeros_like(z))
+        lending = np.full(len(z), self.lending)
+        scale = self._scale(lending, available)
+        return lending * scale, claims * scale, rate
+
+    def payouts(self, label: str) -> Mapping[str, Any]:
+        """Not asked for here."""
+        return {"year": label}
