@@ -1,4 +1,4 @@
-"""What a mix of instruments buys and costs: objectives, measures of cost, the settings that a search may choose, trials."""
+"""What a mix of instruments buys and costs: objectives, measures of cost, and trials in one world or many."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sme_analysis.errors import InputErrors, Problem
 from sme_analysis.firms import synthetic_firms
 from sme_analysis.impact import discount_factors, gross_to_net, incidence, solvency
 from sme_analysis.impact.solvency import Portfolio
+from sme_analysis.inference.space import Setting, settings_at, switches
 from sme_analysis.instruments import INSTRUMENTS, active_instruments
 from sme_analysis.instruments.risk_compensation import Fund, RiskCompensation
 from sme_analysis.market.credit import Conditions, chunked_sum
-from sme_analysis.scenario import Catalogue, Parameters, load_catalogue
-from sme_analysis.scenario.units import NUMERIC_UNITS, UnitError, nearest
+from sme_analysis.scenario import Parameters
 from sme_analysis.simulation import MEASURES, NoEquilibrium, Simulation, simulate
 
 Array = npt.NDArray[np.float64]
@@ -115,7 +114,7 @@ def cost_by_instrument(simulation: Simulation, measure: str = "with_capital") ->
         for name, outcome in year.outcomes.items():
             for x in outcome.transfers:
                 found[name] += float(factor) * x.amount * ((x.payer == "public") - (x.receiver == "public"))
-                if x.payer in also or x.receiver in also:
+                if x.amount and (x.payer in also or x.receiver in also):
                     net = x.amount * ((x.payer in also) - (x.receiver in also))
                     found["loan_guarantee"] += float(factor) * net
     if measure == "public_cost":
@@ -137,124 +136,6 @@ def cost_by_instrument(simulation: Simulation, measure: str = "with_capital") ->
         tied = p["loan_guarantee.capital"] * (1 - ((1 + y) / (1 + r)) ** span)
         found["loan_guarantee"] += float(tied)
     return found
-
-
-# An instrument is in force while one key of each of its groups is above zero; at zero it is switched off, cost and all.
-ON_WHILE: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "special_fund": (("budget",),),
-    "innovation_fund": (("budget",),),
-    "credit_incentive": (("reward",), ("annual_cap",)),
-    "relending": (("quota",), ("most",)),
-    "risk_compensation": (
-        ("loss_share", "first_loan_bonus", "guaranteed_share", "guarantor_share", "excess_share"),
-        ("fund", "appropriation"),
-    ),
-    "loan_guarantee": (("share",), ("capital",)),
-    "loan_insurance": (("share",), ("payout_cap",)),
-}
-# From nothing to what has been seen elsewhere: the upper end of each record's distribution, beyond which the model has no evidence.
-DEFAULT_KEYS = (
-    "special_fund.budget",
-    "special_fund.interest_subsidy",
-    "special_fund.grant_share",
-    "innovation_fund.budget",
-    "credit_incentive.reward",
-    "credit_incentive.annual_cap",
-    "risk_compensation.loss_share",
-    "risk_compensation.fund",
-    "risk_compensation.appropriation",
-    "risk_compensation.leverage",
-    "loan_guarantee.capital",
-    "loan_guarantee.premium_subsidy",
-    "loan_insurance.share",
-    "loan_insurance.premium_subsidy",
-)
-NOT_FROM_ZERO = ("special_fund.interest_subsidy", "risk_compensation.leverage")
-SNAP = 1e-3  # of a setting's range: so close to zero an instrument is off
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One thing that the search may set, between `low` and `high` (inner units)."""
-
-    key: str
-    low: float
-    high: float
-
-    @property
-    def instrument(self) -> str:
-        """The instrument that it belongs to."""
-        return self.key.partition(".")[0]
-
-    def at(self, x: float) -> float:
-        """The setting at a place x in [0, 1] of its range; exactly the end close to one."""
-        inside = 0.0 if x < SNAP else (1.0 if x > 1 - SNAP else float(x))
-        return self.high if inside == 1.0 else self.low + inside * (self.high - self.low)
-
-
-def default_space(catalogue: Catalogue | None = None) -> tuple[Setting, ...]:
-    """What the search sets where the user names nothing else."""
-    records = load_catalogue() if catalogue is None else catalogue
-    found = []
-    for key in DEFAULT_KEYS:
-        seen = records[key].distribution
-        low, high = (0.0, records[key].value) if seen is None else (seen.low, seen.high)
-        found.append(Setting(key, float(low) if key in NOT_FROM_ZERO else 0.0, float(high)))
-    return tuple(found)
-
-
-def read_space(
-    space: Mapping[str, Sequence[Any]] | None, catalogue: Catalogue | None = None
-) -> tuple[Setting, ...]:
-    """Check what a search may set.
-
-    Parameters
-    ----------
-    space : catalogue key -> [lowest, highest] as in a scenario file ("30%", "80m"), or None for `default_space`
-
-    Raises
-    ------
-    InputErrors : a key is unknown, not decided by the policy maker, not of an instrument, or its range is no range or beyond what is
-        allowed; all of it at once
-    """
-    records = load_catalogue() if catalogue is None else catalogue
-    if space is None:
-        return default_space(records)
-    decided = [key for key, r in records.items() if r.decision and r.unit in NUMERIC_UNITS and r.group in INSTRUMENTS]
-    problems, found = [], []
-    if not space:
-        problems.append(Problem("space", "nothing", "at least one catalogue key with its [lowest, highest]"))
-    for key, bounds in space.items():
-        where = f"space, {key}"
-        if key not in records:
-            problems.append(Problem(where, "an unknown parameter", "a key of the catalogue", records.suggest(key)))
-            continue
-        record = records[key]
-        if key not in decided:
-            what = "not an amount or share" if record.unit not in NUMERIC_UNITS else "not an instrument's"
-            given = what if record.decision else "a parameter that nobody decides on (`decision` is not set)"
-            near = [k for k in decided if k.startswith(f"{record.group}.")]
-            hint = f"of this group: {', '.join(near)}" if near else nearest(key, decided)
-            problems.append(Problem(where, given, "a number that the policy maker sets", hint))
-            continue
-        if isinstance(bounds, str) or not isinstance(bounds, Sequence) or len(bounds) != 2:
-            hint = f"[{record.show(record.low)}, {record.show(record.value)}]"
-            problems.append(Problem(where, f"{bounds!r:.60}", "a list of two values, [lowest, highest]", hint))
-            continue
-        ends = []
-        for value in bounds:
-            try:
-                ends.append(float(record.parse(value)))
-            except UnitError as error:
-                problems.append(Problem(where, error.given, error.allowed, error.hint))
-        if len(ends) == 2 and not ends[0] < ends[1]:
-            given = f"{record.show(ends[0])} to {record.show(ends[1])}"
-            problems.append(Problem(where, given, "a lowest value below the highest", "swap them, or set it in `changes`"))
-        elif len(ends) == 2:
-            found.append(Setting(key, *ends))
-    if problems:
-        raise InputErrors(problems)
-    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -328,30 +209,18 @@ class Trial:
         return float(np.mean(self.values) if quantile is None else np.quantile(self.values, quantile))
 
 
-def settings_at(space: Sequence[Setting], place: Sequence[float]) -> dict[str, Any]:
-    """The catalogue's values at a place of the space; an instrument without intensity is switched off."""
-    found: dict[str, Any] = {s.key: s.at(x) for s, x in zip(space, place, strict=True)}
-    return found
-
-
-def switches(parameters: Parameters, settings: Mapping[str, Any]) -> dict[str, bool]:
-    """Switches of the instruments that have settings: off where a needed intensity is zero."""
-    off = {}
-    for name in dict.fromkeys(key.partition(".")[0] for key in settings):
-        for group in ON_WHILE.get(name, ()):
-            keys = [f"{name}.{key}" for key in group]
-            if all(settings.get(key, parameters[key]) == 0 for key in keys):
-                off[f"{name}.active"] = False
-    return off
+def simulated(world: World, settings: Mapping[str, Any]) -> Simulation:
+    """A mix in one world; instruments without intensity are switched off."""
+    p = world.parameters.replace({**settings, **switches(world.parameters, settings)})
+    return simulate(world.like.firms, p, like=world.like)
 
 
 def tried(
     world: World, settings: Mapping[str, Any], objective: Objective, measure: str, risk_paths: int = 0
 ) -> tuple[float, dict[str, float], float]:
     """Value, cost by instrument and (with `risk_paths`) fund risk of a mix in one world; -inf where no year has a solution."""
-    p = world.parameters.replace({**settings, **switches(world.parameters, settings)})
     try:
-        simulation = simulate(world.like.firms, p, like=world.like)
+        simulation = simulated(world, settings)
     except NoEquilibrium:
         return -np.inf, {}, 1.0
     risk = fund_risk(simulation, risk_paths) if risk_paths else float("nan")
@@ -407,9 +276,7 @@ class _AsPlanned(Portfolio):
 
     def __init__(self, simulation: Simulation, t: int) -> None:
         p, year = simulation.parameters, simulation.years[t]
-        scheme = next(
-            i for i in active_instruments(simulation.firms, p) if isinstance(i, RiskCompensation)
-        )
+        scheme = next(i for i in active_instruments(simulation.firms, p) if isinstance(i, RiskCompensation))
         session = scheme.open(year.year, Fund(1e12))
         self.solved = year.outcomes["risk_compensation"].facts
         self.leverage = p["risk_compensation.leverage"]
