@@ -7,16 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.stats import qmc, triang
 
 from sme_analysis.errors import InputErrors, Problem
 from sme_analysis.impact import solvency
-from sme_analysis.inference.mix import COSTS, OBJECTIVES, Trial, World, simulated, tried, worlds
+from sme_analysis.inference.mix import COSTS, OBJECTIVES, Array, Trial, World, simulated, tried, worlds
 from sme_analysis.inference.search import Alone, Mix, Question, answer, scaled
 from sme_analysis.inference.space import read_space
 from sme_analysis.scenario import Parameters
 from sme_analysis.scenario.units import NUMERIC_UNITS, UnitError, nearest, parse
+
+NUDGE = 0.05  # of the settings' ranges, where an instrument's money is not what holds it
 
 
 def best_mix(
@@ -40,9 +43,9 @@ def best_mix(
 
     max E v(x) subject to E c(x) <= budget, and E P(fund cannot pay) <= limit where one is set; E over the draws. The first search
     starts from the merit order (instruments by what they give per yuan alone, as far as the money goes), the others from merit
-    orders in which yields are mistaken at random and the other settings are scrambled Sobol' points. Each climbs by scipy's COBYQA
-    (Ragonneau and Zhang 2024): quadratic models in a trust region, which take bounds and constraints without gradients and do with
-    few trials. Half way a tenth of the money is offered to every instrument that is left out. The same seed gives the same mix.
+    orders in which yields are mistaken at random and the other settings are scrambled Sobol' points. Each climbs by sequential
+    linear programmes (`search`), since best mixes stand in corners: instruments are at full stretch or off, one or two between.
+    The same seed gives the same mix, whatever the number of workers.
 
     Parameters
     ----------
@@ -116,6 +119,29 @@ def read_budget(budget: str | float) -> float:
     return amount
 
 
+def robust(
+    mix: Mix,
+    parameters: Parameters,
+    draws: Sequence[Mapping[str, Any]],
+    *,
+    rivals: Sequence[Trial] = (),
+    quantile: float | None = None,
+    evaluations: int = 20,
+    workers: int = 1,
+) -> Mix:
+    """The same question with what is uncertain drawn: the search starts from the best mix and its rivals.
+
+    Each draw is a world with its own firms and its own counterfactual; the mean (or a lower quantile) of the objective is served,
+    and the budget is met on average. What it costs in a bad draw stands in `best.costs`.
+    """
+    q = replace(
+        mix.question, worlds=worlds(parameters, mix.question.space, draws), quantile=quantile, workers=workers
+    )
+    return answer(
+        q, mix.budget, evaluations=evaluations, searches=1, starts=[mix.best, *rivals], alone=mix.alone
+    )
+
+
 def frontier(mix: Mix, budgets: Sequence[float], *, evaluations: int = 30, seed: int = 1) -> tuple[Mix, ...]:
     """The best mixes for several budgets, cheapest first; every trial of the one serves the others.
 
@@ -137,26 +163,21 @@ def frontier(mix: Mix, budgets: Sequence[float], *, evaluations: int = 30, seed:
     return tuple(points)
 
 
-def without(mix: Mix, name: str, *, evaluations: int = 40, seed: int = 1) -> Mix:
+def without(mix: Mix, name: str, *, evaluations: int = 40, searches: int = 2, seed: int = 1) -> Mix:
     """The best mix for the same money where one instrument is ruled out."""
-    q = mix.question
-    stays = [s.instrument != name for s in q.space]
-    fewer = replace(
-        q,
-        space=tuple(s for s in q.space if s.instrument != name),
-        worlds=tuple(
-            World(world.parameters.replace({f"{name}.active": False}), world.like) for world in q.worlds
-        ),
+    fewer = replace(mix.question, ruled_out=(*mix.question.ruled_out, name))
+    alone = {other: found for other, found in mix.alone.items() if other != name}
+    known = [t for t in mix.trials if t.place == fewer.held(t.place)]
+    return answer(
+        fewer, mix.budget, evaluations=evaluations, searches=searches, seed=seed, known=known, alone=alone
     )
-    starts = {tuple(x for x, on in zip(t.place, stays, strict=True) if on): t for t in mix.searches}
-    trials = [fewer.ask(place) for place in starts]
-    return answer(fewer, mix.budget, evaluations=evaluations, searches=2, seed=seed, known=trials)
 
 
 def marginal(mix: Mix, step: float = 1.0) -> pd.DataFrame:
     """What the next CNY million buys, by instrument, and what the last one bought.
 
-    One instrument's money (or its intensity, where it has none) is moved by about `step`, the others stay; the objective's change
+    One instrument's money (or its intensity, where it has none; all its settings, where money moves nothing) is moved by about
+    `step`, the others stay; the objective's change
     per CNY million of the change of cost. At a true optimum whatever is within its range has the same yield, and what is off or
     at its lowest yields less.
 
@@ -169,10 +190,9 @@ def marginal(mix: Mix, step: float = 1.0) -> pd.DataFrame:
     DataFrame: instrument, cost, next, last (objective per CNY million; NaN where it cannot be moved), at_limit
     """
     q, rows = mix.question, []
-    place = np.array(mix.best.place)
-    now = mix.best.value(q.quantile)
+    place: Array = np.array(mix.best.place)
     alone = mix.alone
-    for name in dict.fromkeys(s.instrument for s in q.space):
+    for name in q.instruments:
         own = np.array([s.instrument == name for s in q.space])
         cost = mix.best.by_instrument.get(name, 0.0)
         off = mix.best.settings.get(f"{name}.active") is False or name not in mix.best.by_instrument
@@ -183,18 +203,27 @@ def marginal(mix: Mix, step: float = 1.0) -> pd.DataFrame:
             else:
                 share = 1 + sign * min(step / max(cost, step), 0.5)
                 moved = np.where(own, np.clip(scaled(q.space, place, share), 0, 1), place)
-            yields[side] = float("nan")
-            if not np.array_equal(moved, place):
-                other = q.ask(moved)
-                change = other.cost - mix.best.cost
-                if abs(change) > 1e-3 * step and np.isfinite(other.value()):
-                    yields[side] = (other.value(q.quantile) - now) / change
+            yields[side] = _yield(q, mix.best, moved, step)
+            if np.isnan(yields[side]) and not off:  # its money is not what holds it
+                moved = np.where(own, np.clip(place + sign * NUDGE, 0, 1), place)
+                yields[side] = _yield(q, mix.best, moved, step)
         rows.append((name, cost, yields["next"], yields["last"], bool(not off and np.isnan(yields["next"]))))
     frame = pd.DataFrame(rows, columns=["instrument", "cost", "next", "last", "at_limit"])
     return frame.sort_values("cost", ascending=False, ignore_index=True)
 
 
-def _opened(q: Question, alone: Alone, own: Any, place: Any, step: float) -> Any:
+def _yield(q: Question, best: Trial, moved: Array, step: float) -> float:
+    """Change of the objective per CNY million of a move; NaN where the move costs or saves next to nothing."""
+    if np.array_equal(moved, best.place):
+        return float("nan")
+    other = q.ask(tuple(moved.tolist()))
+    change = other.cost - best.cost
+    if not np.isfinite(other.value()) or abs(change) < 0.05 * step:
+        return float("nan")
+    return (other.value(q.quantile) - best.value(q.quantile)) / change
+
+
+def _opened(q: Question, alone: Alone, own: npt.NDArray[np.bool_], place: Array, step: float) -> Array:
     """The mix with an instrument that is off switched on for about `step` CNY million."""
     share = min(1.0, step / max(alone.full.cost, step))
     return np.where(own, scaled(q.space, alone.levels, share), place)
@@ -243,26 +272,31 @@ def other_firms(question: Question, parameters: Parameters, count: int, seed: in
     return worlds(parameters, question.space, [{"simulation.seed": int(s)} for s in seeds])
 
 
-def fund_risks(mix: Mix, key: str, values: Sequence[float], paths: int = 2000) -> pd.DataFrame:
-    """Fund risk against the objective: the best mix with one setting of the fund after another, by full simulation of the fund.
+def fund_risks(mix: Mix, shares: Sequence[float], paths: int = 2000) -> pd.DataFrame:
+    """Fund risk against the objective: the same cover promised with ever less money behind it, by full simulation of the fund.
+
+    The fund's endowment and appropriations are multiplied by each share, and the lending allowed per unit of fund divided by it.
 
     Returns
     -------
-    DataFrame: setting, value, cost (present value, CNY million), short (probability that the fund cannot pay all claims in some
+    DataFrame: share, value, cost (present value, CNY million), short (probability that the fund cannot pay all claims in some
     year), stopped (that the stop rule closes it in some year), dominated; means over worlds; no row where the mix has no fund
     """
     q, rows = mix.question, []
-    for value in values:
-        settings = {**mix.best.settings, key: value}
+    fund, most = "risk_compensation.", q.worlds[0].parameters.catalogue["risk_compensation.leverage"].high
+    p = {**q.worlds[0].parameters, **mix.best.settings}
+    for share in shares:
+        money = {fund + name: share * p[fund + name] for name in ("fund", "appropriation")}
+        settings = {**mix.best.settings, **money, fund + "leverage": min(p[fund + "leverage"] / share, most)}
         found = [tried(world, settings, q.objective, q.measure) for world in q.worlds]
         risks = [solvency(simulated(world, settings), paths) for world in q.worlds]
         known = [risk for risk in risks if risk is not None]
         if known:
             rows.append(
-                (value, float(np.mean([f[0] for f in found])), float(np.mean([sum(f[1].values()) for f in found])),
+                (share, float(np.mean([f[0] for f in found])), float(np.mean([sum(f[1].values()) for f in found])),
                  float(np.mean([r.exhaustion for r in known])), float(np.mean([r.stopped for r in known])))
             )  # fmt: skip
-    frame = pd.DataFrame(rows, columns=["setting", "value", "cost", "short", "stopped"])
+    frame = pd.DataFrame(rows, columns=["share", "value", "cost", "short", "stopped"])
     better = [
         (frame["value"] >= r.value) & (frame["short"] < r.short)
         | (frame["value"] > r.value) & (frame["short"] <= r.short)

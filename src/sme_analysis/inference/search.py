@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import Bounds, NonlinearConstraint, minimize
+from scipy.optimize import linprog
 from scipy.special import ndtri
 from scipy.stats import qmc
 
@@ -18,9 +18,9 @@ from sme_analysis.inference.space import Setting
 MARGIN = 5e-4  # of the budget, left so that a search which ends on the line ends inside it
 FLAT = 0.01  # a mix within this share of the best value is as good as the best
 SCREEN = 0.25  # share of a search's trials that look for its start
-RADIUS = (0.2, 2e-3)  # first and last radius of a search, in units of the settings' ranges
+STEP = 0.08  # of a range, over which yields are found
+RADIUS = (0.5, 0.02)  # first and last radius of a search, in units of the ranges
 FIRST_PART = 0.1  # of an instrument's money, whose yield is found apart from that of the rest
-EXCHANGED = 0.1  # share of the money that is offered to an instrument which is left out
 RISK_PATHS = 400
 
 
@@ -33,6 +33,7 @@ class Question:
     worlds : the scenario, or one a draw; `space` : what may be set
     measure : a name of `mix.COSTS`; `quantile` : lower quantile of the objective over worlds that counts, None for the mean
     fund_risk_limit : most that the mean probability of a fund that cannot pay may be, or None
+    ruled_out : instruments that stay off
     """
 
     worlds: tuple[World, ...]
@@ -42,9 +43,23 @@ class Question:
     quantile: float | None = None
     fund_risk_limit: float | None = None
     workers: int = 1
+    ruled_out: tuple[str, ...] = ()
 
-    def ask(self, place: Sequence[float]) -> Trial:
+    def held(self, place: Sequence[float] | Array) -> tuple[float, ...]:
+        """The place within the space, instruments that are ruled out at zero."""
+        return tuple(
+            0.0 if s.instrument in self.ruled_out else min(max(float(x), 0.0), 1.0)
+            for s, x in zip(self.space, place, strict=True)
+        )
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Instruments that may be used."""
+        return tuple(dict.fromkeys(s.instrument for s in self.space if s.instrument not in self.ruled_out))
+
+    def ask(self, place: Sequence[float] | Array) -> Trial:
         """Try a mix."""
+        place = self.held(place)
         paths = 0 if self.fund_risk_limit is None else RISK_PATHS
         return trial(
             self.worlds,
@@ -136,6 +151,7 @@ def answer(
     seed: int = 1,
     known: Sequence[Trial] = (),
     starts: Sequence[Trial] = (),
+    alone: Mapping[str, Alone] | None = None,
 ) -> Mix:
     """As `best_mix`, for a question that has been asked; a budget of 0 is answered with no policy.
 
@@ -143,8 +159,9 @@ def answer(
     ----------
     known : trials of the same question, which need no second simulation
     starts : mixes of a like question, from the best of which the first search starts
+    alone : what instruments give alone, as a like question found it; else it is tried
     """
-    tries = _Tries(question, {found.place: found for found in known})
+    tries = _Tries(question, {found.place: found for found in known}, alone)
     nothing = tries.ask(np.zeros(len(question.space)))
     if budget <= 0:
         return Mix(question, budget, nothing, nothing, (), (nothing,), {})
@@ -159,9 +176,7 @@ def answer(
             tries.before = [nothing, *known]
         else:
             _screened(tries, budget, max(2, int(SCREEN * evaluations)), [seed, k])
-        _climb(tries, budget, len(tries.own) + (evaluations - len(tries.own)) // 2, RADIUS)
-        _exchange(tries, budget)
-        _climb(tries, budget, evaluations, (RADIUS[0] / 2, RADIUS[1]))
+        _climb(tries, budget, evaluations)
         bests.append(question.best([*tries.before, *tries.own], budget))
     trials = tuple(tries.found.values())
     return Mix(question, budget, question.best(trials, budget), nothing, tuple(bests), trials, tries.alone())
@@ -170,24 +185,29 @@ def answer(
 class _Tries:
     """Trials of one question, none simulated twice; `own` are those of the search that is under way."""
 
-    def __init__(self, question: Question, found: dict[tuple[float, ...], Trial]) -> None:
+    def __init__(
+        self,
+        question: Question,
+        found: dict[tuple[float, ...], Trial],
+        alone: Mapping[str, Alone] | None = None,
+    ) -> None:
         self.question, self.found = question, found
         self.own: list[Trial] = []
         self.before: list[Trial] = []
-        self._alone: dict[str, Alone] | None = None
+        self._alone = alone
 
     def ask(self, place: Array) -> Trial:
-        key = tuple(float(x) for x in np.clip(place, 0.0, 1.0))
+        key = self.question.held(place)
         if key not in self.found:
             self.found[key] = self.question.ask(key)
         self.own.append(self.found[key])
         return self.found[key]
 
-    def alone(self) -> dict[str, Alone]:
+    def alone(self) -> Mapping[str, Alone]:
         """What each instrument gives by itself, see `Alone`."""
         if self._alone is None:
             own, space = list(self.own), self.question.space
-            names = dict.fromkeys(s.instrument for s in space)
+            names = self.question.instruments
             self._alone = {
                 name: self._by_itself(np.array([s.instrument == name for s in space])) for name in names
             }
@@ -275,18 +295,6 @@ def _onto(tries: _Tries, budget: float, place: Array) -> None:
         place = scaled(tries.question.space, place, 0.97 * budget / found.cost)
 
 
-def _exchange(tries: _Tries, budget: float) -> None:
-    """The best mix so far with a part of its money given to each instrument that it leaves out."""
-    space = tries.question.space
-    best = tries.question.best([*tries.before, *tries.own], budget)
-    less = scaled(space, np.array(best.place), 1 - EXCHANGED)
-    for name, alone in tries.alone().items():
-        if best.settings.get(f"{name}.active") is False and _per_yuan(alone.part, tries.question) > 0:
-            own = np.array([s.instrument == name for s in space])
-            share = min(1.0, EXCHANGED * budget / max(alone.full.cost, 1e-9))
-            tries.ask(np.where(own, scaled(space, alone.levels, share), less))
-
-
 def scaled(space: Sequence[Setting], place: Array, share: float) -> Array:
     """A mix made smaller: amounts of money in proportion, or where an instrument has none its other intensities."""
     money = {s.instrument for s in space if s.money}
@@ -294,39 +302,62 @@ def scaled(space: Sequence[Setting], place: Array, share: float) -> Array:
     return np.where(smaller, place * share, place)
 
 
-def _climb(tries: _Tries, budget: float, until: int, radius: tuple[float, float]) -> None:
-    """COBYQA from the best so far, over the settings of the instruments in force there, until a search has so many trials."""
+def _climb(tries: _Tries, budget: float, until: int) -> None:
+    """Sequential linear programmes from the best so far until a search has so many trials.
+
+    With the yields g and costs c of a small move of each setting, max g d subject to cost + c d <= budget, |d| <= radius and the
+    settings' ranges (Griffith and Stewart 1961); the radius shrinks where the step disappoints. Risk is a second such constraint.
+    """
+    q, radius = tries.question, RADIUS[0]
+    place = _opened(tries, q.best([*tries.before, *tries.own], budget))
+    slopes: Array | None = None
+    while len(tries.own) < until and radius >= RADIUS[1]:
+        base = tries.ask(place)
+        if slopes is None:
+            slopes = _slopes(tries, place, base)
+        room = [(1 - MARGIN) * budget - base.cost, (q.fund_risk_limit or 1.0) - base.risk]
+        rows = [0] if q.fund_risk_limit is None else [0, 1]
+        found = linprog(
+            (-slopes[0]).tolist(),
+            A_ub=slopes[1:][rows].tolist(),
+            b_ub=np.maximum(np.array(room)[rows], 0.0).tolist(),
+            bounds=[(max(-radius, -float(x)), min(radius, 1 - float(x))) for x in place],
+        )
+        before = q.best([*tries.before, *tries.own], budget)
+        _onto(tries, budget, place + found.x if found.success else place)
+        best = q.best([*tries.before, *tries.own], budget)
+        if best.value(q.quantile) > before.value(q.quantile) + 1e-4 * abs(before.value(q.quantile)):
+            place, slopes = _opened(tries, best), None
+        else:
+            radius /= 3
+
+
+def _opened(tries: _Tries, mix: Trial) -> Array:
+    """The mix with what instruments that are off would be set to, so that their first yuan is judged fairly."""
+    place = np.array(mix.place)
+    for name, alone in tries.alone().items():
+        own = np.array([s.instrument == name for s in tries.question.space])
+        if mix.settings.get(f"{name}.active") is False:
+            place = np.where(own, scaled(tries.question.space, alone.levels, 0.0), place)
+    return place
+
+
+def _slopes(tries: _Tries, place: Array, base: Trial) -> Array:
+    """Change of value, cost and risk per unit of each setting, shape (3, settings); of what is off only its money is moved."""
     q = tries.question
-    start = q.best([*tries.before, *tries.own], budget)
-    if not any(start.place):
-        start = min(tries.own, key=lambda t: t.cost)
-    off = {key.partition(".")[0] for key, value in start.settings.items() if value is False}
-    free = np.array([s.instrument not in off for s in q.space])
-    origin, scale = np.array(start.place), max(abs(start.value(q.quantile)), 1e-9)
-    if until - len(tries.own) < 2 or not free.any():
-        return
-
-    def at(x: Array) -> Trial:
-        place = origin.copy()
-        place[free] = x
-        key = tuple(float(v) for v in np.clip(place, 0.0, 1.0))
-        return last[key] if key in last else last.setdefault(key, tries.ask(place))
-
-    last: dict[tuple[float, ...], Trial] = {}
-
-    def loss(x: Array) -> float:
-        value = at(x).value(q.quantile)
-        return -value / scale if np.isfinite(value) else 0.0
-
-    def used(x: Array) -> list[float]:
-        found = at(x)
-        cost = found.cost / budget if np.isfinite(found.value()) else 2.0
-        return [cost] if q.fund_risk_limit is None else [cost, found.risk - q.fund_risk_limit]
-
-    most = [1 - MARGIN] if q.fund_risk_limit is None else [1 - MARGIN, 0.0]
-    size = int(free.sum())
-    minimize(
-        loss, origin[free], method="COBYQA", bounds=Bounds(np.zeros(size), np.ones(size)),
-        constraints=NonlinearConstraint(used, -np.inf, most),
-        options={"maxfev": until - len(tries.own), "initial_tr_radius": radius[0], "final_tr_radius": radius[1]},
-    )  # fmt: skip
+    found = np.zeros((3, len(q.space)))
+    for k, s in enumerate(q.space):
+        off = base.settings.get(f"{s.instrument}.active") is False
+        if s.instrument in q.ruled_out or (off and not (s.money or s.intensity)):
+            continue
+        moved = place.copy()
+        moved[k] += STEP if place[k] <= 0.5 else -STEP
+        other = tries.ask(moved)
+        if np.isfinite(other.value()):
+            change = (
+                other.value(q.quantile) - base.value(q.quantile),
+                other.cost - base.cost,
+                other.risk - base.risk,
+            )
+            found[:, k] = np.nan_to_num(np.array(change)) / (moved[k] - place[k])
+    return found

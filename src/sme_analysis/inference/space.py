@@ -124,7 +124,7 @@ def read_space(
             hint = f"of this group: {', '.join(near)}" if near else nearest(key, decided)
             problems.append(Problem(where, given, "a number that the policy maker sets", hint))
             continue
-        if isinstance(bounds, str) or not isinstance(bounds, Sequence) or len(bounds) != 2:
+        if not isinstance(bounds, list | tuple) or len(bounds) != 2:
             hint = f"[{record.show(record.low)}, {record.show(record.value)}]"
             problems.append(
                 Problem(where, f"{bounds!r:.60}", "a list of two values, [lowest, highest]", hint)
