@@ -12,8 +12,17 @@ import pandas as pd
 from scipy.stats import qmc, triang
 
 from sme_analysis.errors import InputErrors, Problem
-from sme_analysis.impact import solvency
-from sme_analysis.inference.mix import COSTS, OBJECTIVES, Array, Trial, World, simulated, tried, worlds
+from sme_analysis.inference.mix import (
+    COSTS,
+    OBJECTIVES,
+    Array,
+    Trial,
+    World,
+    planned_solvency,
+    simulated,
+    tried,
+    worlds,
+)
 from sme_analysis.inference.search import Alone, Mix, Question, answer, scaled
 from sme_analysis.inference.space import read_space
 from sme_analysis.scenario import Parameters
@@ -273,7 +282,7 @@ def other_firms(question: Question, parameters: Parameters, count: int, seed: in
 
 
 def fund_risks(mix: Mix, shares: Sequence[float], paths: int = 2000) -> pd.DataFrame:
-    """Fund risk against the objective: the same cover promised with ever less money behind it, by full simulation of the fund.
+    """Fund risk against the objective: the same cover promised with ever less money behind it.
 
     The fund's endowment and appropriations are multiplied by each share, and the lending allowed per unit of fund divided by it.
 
@@ -289,7 +298,7 @@ def fund_risks(mix: Mix, shares: Sequence[float], paths: int = 2000) -> pd.DataF
         money = {fund + name: share * p[fund + name] for name in ("fund", "appropriation")}
         settings = {**mix.best.settings, **money, fund + "leverage": min(p[fund + "leverage"] / share, most)}
         found = [tried(world, settings, q.objective, q.measure) for world in q.worlds]
-        risks = [solvency(simulated(world, settings), paths) for world in q.worlds]
+        risks = [planned_solvency(simulated(world, settings), paths) for world in q.worlds]
         known = [risk for risk in risks if risk is not None]
         if known:
             rows.append(

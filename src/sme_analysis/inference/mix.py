@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sme_analysis.firms import synthetic_firms
 from sme_analysis.impact import discount_factors, gross_to_net, incidence, solvency
-from sme_analysis.impact.solvency import Portfolio
+from sme_analysis.impact.solvency import Portfolio, Solvency
 from sme_analysis.inference.space import Setting, settings_at, switches
 from sme_analysis.instruments import INSTRUMENTS, active_instruments
 from sme_analysis.instruments.risk_compensation import Fund, RiskCompensation
@@ -258,16 +258,21 @@ def trial(
     )
 
 
-def fund_risk(simulation: Simulation, paths: int) -> float:
-    """Probability that the fund cannot pay all claims in some year, covered lending being that of the expected path.
+def planned_solvency(simulation: Simulation, paths: int) -> Solvency | None:
+    """The fund over macro paths with the cover that lenders enrol on the expected path; None without a fund.
 
-    As `impact.solvency` but for the answer of lenders to a fund that has been drawn on: they keep their cover, so that the
-    probability is rather too high, and is found in a tenth of the time. 0 without a fund.
+    As `impact.solvency` but for the answer of lenders to a fund that has been drawn on: they keep their cover. The probability
+    that the fund falls short comes out nearly the same, in a tenth of the time.
     """
     if not simulation.parameters["risk_compensation.active"]:
-        return 0.0
+        return None
     covered = [_AsPlanned(simulation, t) for t in range(len(simulation.years))]
-    found = solvency(simulation, paths, covered=covered)
+    return solvency(simulation, paths, covered=covered)
+
+
+def fund_risk(simulation: Simulation, paths: int) -> float:
+    """Probability that the fund cannot pay all claims in some year, by `planned_solvency`; 0 without a fund."""
+    found = planned_solvency(simulation, paths)
     return 0.0 if found is None else found.exhaustion
 
 

@@ -112,7 +112,8 @@ class Mix:
     def search_error(self) -> float:
         """How far the worst search's best stays behind, as a share of the best value; 0 with one search."""
         values = [found.value(self.question.quantile) for found in self.searches]
-        return (max(values) - min(values)) / abs(max(values)) if values and max(values) else 0.0
+        best = max(values, default=0.0)
+        return (best - min(values)) / abs(best) if best != 0 else 0.0
 
     def settings(self) -> pd.DataFrame:
         """Each setting of the best mix, the range of those that do as well, and whether the search pins it down.
@@ -324,7 +325,7 @@ def _climb(tries: _Tries, budget: float, until: int) -> None:
             bounds=[(max(-radius, -float(x)), min(radius, 1 - float(x))) for x in place],
         )
         before = q.best([*tries.before, *tries.own], budget)
-        _onto(tries, budget, place + found.x if found.success else place)
+        _onto(tries, budget, place + np.asarray(found.x, dtype=float) if found.success else place)
         best = q.best([*tries.before, *tries.own], budget)
         if best.value(q.quantile) > before.value(q.quantile) + 1e-4 * abs(before.value(q.quantile)):
             place, slopes = _opened(tries, best), None
