@@ -6,7 +6,6 @@ import pytest
 from sme_analysis.errors import InputErrors
 from sme_analysis.impact import effects, incidence, value_for_money
 from sme_analysis.inference.budget import (
-    _placeholder_draws,
     as_set,
     ask,
     best_mix,
@@ -230,16 +229,6 @@ def test_a_limit_on_fund_risk_is_kept(base):
     safe = best_mix(changed, 5, space=space, evaluations=15, searches=1, fund_risk_limit=0.01)
     assert safe.best.risk <= 0.01
     assert safe.value <= free.value * (1 + 0.02)
-
-
-def test_draws_are_over_what_nobody_decides(base):
-    draws = _placeholder_draws(base, 3, 1)
-    assert draws == _placeholder_draws(base, 3, 1)
-    assert len(draws) == 3
-    for key, value in draws[0].items():
-        record = base.catalogue[key]
-        assert not record.decision
-        assert record.distribution.low <= value <= record.distribution.high
 
 
 def test_the_robust_mix_meets_the_budget_on_average(mix, base):

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import qmc, triang
 
 from sme_analysis.errors import InputErrors, Problem
 from sme_analysis.inference.mix import (
@@ -26,7 +25,7 @@ from sme_analysis.inference.mix import (
 from sme_analysis.inference.search import Alone, Mix, Question, answer, scaled
 from sme_analysis.inference.space import read_space
 from sme_analysis.scenario import Parameters
-from sme_analysis.scenario.units import NUMERIC_UNITS, UnitError, nearest, parse
+from sme_analysis.scenario.units import UnitError, nearest, parse
 
 NUDGE = 0.05  # of the settings' ranges, where an instrument's money is not what holds it
 
@@ -313,24 +312,3 @@ def fund_risks(mix: Mix, shares: Sequence[float], paths: int = 2000) -> pd.DataF
     ]
     frame["dominated"] = [bool(b.any()) for b in better]
     return frame
-
-
-def _placeholder_draws(parameters: Parameters, n: int, seed: int) -> list[dict[str, Any]]:
-    """Independent draws of what is uncertain and not decided, a Latin hypercube over the records' distributions."""
-    records = [
-        r for r in parameters.catalogue.values()
-        if r.distribution is not None and not r.decision and r.unit in NUMERIC_UNITS
-    ]  # fmt: skip
-    points = qmc.LatinHypercube(len(records), rng=np.random.default_rng(seed)).random(n)
-    found = []
-    for point in points:
-        draw: dict[str, Any] = {}
-        for record, u in zip(records, point, strict=True):
-            d = record.distribution
-            assert d is not None
-            peak = 0.0 if d.mode is None else (d.mode - d.low) / (d.high - d.low)
-            x = u if d.mode is None else triang.ppf(u, peak)
-            value = d.low + float(x) * (d.high - d.low)
-            draw[record.key] = round(value) if record.unit == "count" else value
-        found.append(draw)
-    return found
