@@ -13,6 +13,8 @@ ALT_TEXTS = {"metadata"}
 PICTURES = {"image/png", "image/jpeg"}
 # Another release of these draws or packs other bytes; another Python or numpy does not.
 DRAWN_BY = ("matplotlib", "pillow")
+# The day on which everything is tested, and as of which `tools/store_notebooks.py` stores.
+TODAY = "2026-11-23"
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -24,7 +26,8 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to pass over pictures unnoticed where nobody reads the header: continuous integration runs the lock."""
+    """Set the day; refuse to pass over pictures unnoticed where nobody reads the header, as CI runs the lock."""
+    os.environ["SME_ANALYSIS_TODAY"] = TODAY
     others = _not_as_locked(config.rootpath)
     if others and os.environ.get("CI"):
         raise pytest.UsageError(

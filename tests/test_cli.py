@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from sme_analysis import cli
+from sme_analysis.scenario.freshness import TODAY_VARIABLE
 from sme_analysis.scenario.paths import HOME_VARIABLE, project_root
 
 ROOT = project_root()
@@ -163,6 +164,76 @@ def test_run_ends_with_the_headline_and_the_page(desk: Path) -> None:
     assert sorted(path.name for path in desk.iterdir()) == ["out"]
     assert [path.name for path in (desk.parent / "home").rglob("*") if "jupyter" in str(path)] == []
     assert not (desk.parent / "home" / ".ipython").exists()
+
+
+@pytest.mark.kernel
+def test_status_tells_which_runs_still_stand(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["status"], monkeypatch) == cli.GOOD
+    assert "no run in" in capsys.readouterr().out
+    write(desk, "01_baseline", RECORD)
+    assert call(["run", "haixi-2020"], monkeypatch) == cli.GOOD
+    assert "due for review" not in capsys.readouterr().err
+    assert call(["status"], monkeypatch) == cli.GOOD
+    text = capsys.readouterr()
+    assert "fresh" in text.out
+    assert "runs/haixi-2020-" in text.out
+    assert text.err == ""
+
+    firms = desk.parent / "project" / "parameters" / "catalogue" / "firms.yaml"
+    content = firms.read_text(encoding="utf-8")
+    firms.write_text(f"{content}# looked at\n", encoding="utf-8")
+    assert call(["status", "../project/runs"], monkeypatch) == cli.FAILED
+    text = capsys.readouterr()
+    assert "older than: parameters/catalogue/firms.yaml" in text.out
+    assert text.err == "warning: 1 of 1 results is not fresh: haixi-2020\n"
+    firms.write_text(content, encoding="utf-8")
+
+    monkeypatch.setenv(TODAY_VARIABLE, "2027-07-02")
+    assert call(["status"], monkeypatch) == cli.FAILED
+    text = capsys.readouterr()
+    assert "parameters past review, the oldest by 2 days" in text.out
+    assert "haixi-2020: " in text.out
+    assert "due for review, the oldest on 2027-06-30" in text.out
+    assert "warning: 1 of 1" in text.err
+    for made in ("good     01_baseline", "warning: "):
+        assert call(["run", "haixi-2020"], monkeypatch) == cli.GOOD
+        text = capsys.readouterr()
+        assert "due for review, the oldest on 2027-06-30" in text.err
+        assert made in text.err
+    assert "made before and is unchanged" in text.out
+    assert call(["status"], monkeypatch) == cli.FAILED
+    assert "a later run stands for it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["run", "haixi-2020"], ["show", "haixi-2020"]])
+def test_a_day_that_is_none_is_bad_input(
+    arguments: list[str], desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(TODAY_VARIABLE, "soon")
+    assert call(arguments, monkeypatch) == cli.BAD_INPUT
+    errors = capsys.readouterr().err
+    assert TODAY_VARIABLE in errors
+    assert "2027-06-30" in errors
+    assert list((desk.parent / "project").glob("runs/*")) == []
+
+
+def test_status_of_a_folder_that_is_not_there(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["status", "nowhere"], monkeypatch) == cli.BAD_INPUT
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_show_marks_what_is_past_its_review(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(["show", "haixi-2020"], monkeypatch)
+    assert ", overdue" not in capsys.readouterr().out
+    monkeypatch.setenv(TODAY_VARIABLE, "2027-07-01")
+    call(["show", "haixi-2020"], monkeypatch)
+    assert "review by 2027-06-30, overdue" in capsys.readouterr().out
 
 
 @pytest.mark.kernel

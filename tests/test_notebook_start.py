@@ -12,6 +12,7 @@ from papermill.cli import papermill as papermill_command
 from sme_analysis.errors import InputErrors
 from sme_analysis.notebook import check_parameters, start
 from sme_analysis.report import RESULT_MIME
+from sme_analysis.scenario.freshness import TODAY_VARIABLE
 
 DEFAULTS = """scenario: str = "haixi-2020"  # name in parameters/scenarios, or the path of a scenario YAML
 changes: dict = {}  # catalogue keys to change, e.g. {"risk_compensation.loss_share": 0.6}
@@ -101,6 +102,41 @@ def test_everything_is_told_at_once() -> None:
     with pytest.raises(InputErrors) as caught:
         start("03_trial", "haixi-2020", "x")  # type: ignore[arg-type]
     assert len(caught.value.problems) == 1
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, today: str) -> list[dict[str, Any]]:
+    """Return what start shows on a day."""
+    outputs: list[dict[str, Any]] = []
+    monkeypatch.setattr("sme_analysis.notebook.publish", lambda data, metadata: outputs.append(data))
+    monkeypatch.setenv(TODAY_VARIABLE, today)
+    start("03_trial", "haixi-2020", {})
+    return outputs
+
+
+def test_a_banner_stands_above_results_that_rest_on_parameters_past_their_review(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line, banner = shown(monkeypatch, "2027-07-01")
+    assert RESULT_MIME in line
+    assert set(banner) == {"text/html", "text/plain"}
+    assert banner["text/plain"].startswith("Due for review: ")
+    assert "were due for review, the oldest on 2027-06-30" in banner["text/plain"]
+    assert banner["text/html"].startswith('<p class="banner" role="note" style="')
+    assert banner["text/html"].count("<") == 4
+    # The same on every day until more is due: what is stored does not change by itself.
+    assert shown(monkeypatch, "2028-06-30")[1] == banner
+    assert shown(monkeypatch, "2028-07-01")[1] != banner
+
+
+def test_nothing_is_added_while_all_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(shown(monkeypatch, "2027-06-30")) == 1
+
+
+def test_a_bad_day_is_told_with_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TODAY_VARIABLE, "soon")
+    with pytest.raises(InputErrors) as caught:
+        start("03_trial", "haixi-2021", {})
+    assert [problem.where for problem in caught.value.problems] == [TODAY_VARIABLE, "scenario"]
 
 
 def test_start_gives_scenario_and_recorder() -> None:

@@ -1,4 +1,4 @@
-"""The command line: run, list, show, check; `cli_inference` has what the numbers rest on."""
+"""The command line: run, list, show, check, status; `cli_inference` has how sure we are."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # loaded where they are used, so that help comes at once
     from rich.table import Table
 
     from sme_analysis.runs.run import RunReport
+    from sme_analysis.runs.status import Standing
 
 GOOD, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 # A terminal that closes and a scheduler that ends the run are interruptions like Ctrl-C.
@@ -134,6 +135,7 @@ def show(
 ) -> None:
     """Show every parameter of a scenario with range, article, evidence and source."""
     from sme_analysis.scenario import changes_table, describe, load_scenario
+    from sme_analysis.scenario.freshness import current_date, overdue
 
     loaded = load_scenario(scenario, parsed(settings), origin="--set")
     parent = loaded.parent.name if loaded.parent else "the catalogue's defaults"
@@ -145,12 +147,14 @@ def show(
         else:
             _print_frame(moved, f"Changed against {parent}")
         return
+    due = {item.key for item in overdue(loaded.parameters, current_date())}
     for row in describe(loaded).to_dict("records"):
         was = f"  (was {row['changed_from']})" if row["changed_from"] else ""
         grade = row["grade"] if row["confirmed"] else f"{row['grade']}, unconfirmed"
         about = [row["unit"], f"range {row['range']}", f"article {row['article']}", grade]
         print(f"\n{row['key']} = {row['value']}{was}\n    {row['label']}")
-        print(f"    {' · '.join(about)} · review by {row['review_by']}\n    {row['source']}")
+        review = f"review by {row['review_by']}{', overdue' if row['key'] in due else ''}"
+        print(f"    {' · '.join([*about, review])}\n    {row['source']}")
 
 
 @app.command()
@@ -166,6 +170,43 @@ def check(
         raise typer.Exit(FAILED)
     count = len(files)
     print(f"{count} scenario{'' if count == 1 else 's'} checked: no problem found")
+
+
+@app.command()
+def status(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A run, or a folder of runs; runs/ of the project by default.")
+    ] = None,
+) -> None:
+    """Tell which runs still stand: nothing they are made of has changed, no parameter is past its review."""
+    from sme_analysis.runs import runs_root
+    from sme_analysis.runs.status import standings
+    from sme_analysis.scenario.freshness import current_date, sentence
+    from sme_analysis.scenario.paths import readable
+
+    if folder is not None and not folder.is_dir():
+        raise UserError(f"{folder} is no folder: name a run, or a folder of runs.")
+    place = (folder or runs_root()).resolve()
+    found = standings(place, current_date())
+    if not found:
+        print(f"no run in {readable(place)}")
+        return
+    table = _table()
+    for heading in ("Run", "Made (UTC)", "Result", "Stands"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "Made (UTC)")
+    for run in found:
+        made = run.made[:16].replace("T", " ") or "–"
+        table.add_row(readable(run.folder), made, "good" if run.good else "failed", _standing(run))
+    _console().print(table)
+    latest = [run for run in found if run.latest]
+    for text in dict.fromkeys(sentence(run.overdue) for run in latest if run.overdue):
+        names = dict.fromkeys(run.scenario for run in latest if sentence(run.overdue) == text)
+        print(f"{', '.join(names)}: {text}")
+    if stale := [run for run in latest if not run.fresh]:
+        names = dict.fromkeys(run.scenario for run in stale)
+        said = f"{len(stale)} of {len(latest)} results {'is' if len(stale) == 1 else 'are'} not fresh"
+        print(f"warning: {said}: {', '.join(names)}", file=sys.stderr)
+        raise typer.Exit(FAILED)
 
 
 cli_inference.attach(app)
@@ -184,8 +225,26 @@ def main() -> NoReturn:
     raise AssertionError("typer leaves by itself")
 
 
+def _standing(run: Standing) -> str:
+    """Say what speaks against a run, or that nothing does."""
+    told = [] if run.latest else ["a later run stands for it"]
+    if run.moved:
+        more = f" and {len(run.moved) - 6} more" if len(run.moved) > 6 else ""
+        told.append(f"older than: {', '.join(run.moved[:6])}{more}")
+    if run.overdue:
+        count = f"{len(run.overdue)} parameter{'s' if len(run.overdue) > 1 else ''}"
+        told.append(f"{count} past review, the oldest by {run.overdue[0].days} days")
+    if run.altered:
+        told.append("its files were changed after it was made")
+    return "; ".join(told) or ("fresh" if run.good else "–")
+
+
 def _tell(report: RunReport) -> None:
     """Print what a run found, or what failed, and where to read on."""
+    if report.overdue:
+        from sme_analysis.scenario.freshness import sentence
+
+        print(f"warning: {sentence(report.overdue)}", file=sys.stderr)
     for failure in report.failures:
         print(f"error: {failure.notebook}: {failure.error}", file=sys.stderr)
         if failure.cell:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import linecache
 import types
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,9 @@ from sme_analysis.report.content import plain_value
 from sme_analysis.report.recorder import RESULT_MIME, RESULT_VERSION, Recorder
 from sme_analysis.report.session import publish
 from sme_analysis.report.style import use_style
-from sme_analysis.report.tables import badge_html
+from sme_analysis.report.tables import badge_html, banner_html
 from sme_analysis.scenario import Scenario, load_scenario
+from sme_analysis.scenario.freshness import current_date, overdue, sentence
 from sme_analysis.scenario.units import nearest
 
 # papermill writes this line at the head of the cell it injects.
@@ -65,7 +67,8 @@ def start(name: str, scenario: str, changes: dict[str, Any], /, **extra: Any) ->
     ------
     InputErrors
         If papermill passed a parameter that the notebook does not declare, the notebook declares one that is
-        not handed on, a value is of the wrong kind, or scenario or changes are wrong: all of it at once.
+        not handed on, a value is of the wrong kind, or scenario, changes or `SME_ANALYSIS_TODAY` are wrong: all
+        of it at once.
     """
     shell = get_ipython()
     if shell is not None:
@@ -74,15 +77,21 @@ def start(name: str, scenario: str, changes: dict[str, Any], /, **extra: Any) ->
     problems = check_parameters(name, given, shell.user_ns.get("In", []) if shell is not None else [])
     bad = {problem.where.rpartition(", ")[2] for problem in problems}
     loaded: Scenario | None = None
+    today: dt.date | None = None
+    try:
+        today = current_date()
+    except InputErrors as errors:
+        problems += errors.problems
     if "scenario" not in bad:
         try:
             loaded = load_scenario(scenario, {} if "changes" in bad else changes)
         except InputErrors as errors:
             problems += errors.problems
-    if problems or loaded is None:
+    if problems or loaded is None or today is None:
         raise InputErrors(problems)
     use_style()
     _introduce(name, loaded)
+    _warn(loaded, today)
     return loaded, Recorder(name, loaded)
 
 
@@ -245,6 +254,14 @@ def _introduce(name: str, scenario: Scenario) -> None:
         ],
     }
     publish({"text/html": html, "text/plain": plain, RESULT_MIME: result}, {})
+
+
+def _warn(scenario: Scenario, today: dt.date) -> None:
+    """Show a banner if parameters are past their review; nothing otherwise."""
+    text = sentence(overdue(scenario.parameters, today))
+    if text:
+        html = banner_html("Due for review", text)
+        publish({"text/html": html, "text/plain": f"Due for review: {text}"}, {})
 
 
 def _plain(value: Any) -> Any:

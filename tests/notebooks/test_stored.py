@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nbformat
@@ -13,6 +14,10 @@ STORED = sorted(store_notebooks.FOLDER.glob("*.ipynb"))
 
 def test_there_are_notebooks_to_compare() -> None:
     assert STORED
+
+
+def test_notebooks_are_compared_on_the_day_they_are_stored_as_of() -> None:
+    assert os.environ["SME_ANALYSIS_TODAY"] == store_notebooks.STORED_ON
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)

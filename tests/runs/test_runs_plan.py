@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sme_analysis.runs.identity import identify
 from sme_analysis.scenario import load_scenario
 
 Write = Callable[..., Path]
+NOW = dt.date(2026, 11, 23)
 
 
 def test_the_brief_is_read_first(write: Write) -> None:
@@ -56,14 +58,17 @@ def test_a_project_without_notebooks_says_so(desk: Path) -> None:
 def test_the_fingerprint_follows_what_results_depend_on(desk: Path, write: Write) -> None:
     path = write("01_baseline", NUMBER)
 
-    def fingerprint(changes: dict[str, str] | None = None) -> str:
+    def fingerprint(changes: dict[str, str] | None = None, today: dt.date = NOW) -> str:
         scenario = load_scenario("haixi-2020", changes)
-        return identify(make_plan(scenario, changes or {})).fingerprint
+        return identify(make_plan(scenario, changes or {}), today).fingerprint
 
     first = fingerprint()
     assert fingerprint() == first
     assert fingerprint({"risk_compensation.loss_share": "50%"}) == first
     assert fingerprint({"risk_compensation.loss_share": "60%"}) != first
+    # Pages tell what is overdue, so the day matters as soon as something is, and no day before.
+    assert fingerprint(today=NOW.replace(month=12)) == first
+    assert fingerprint(today=NOW.replace(year=2035)) != first
     assert fingerprint({"risk_compensation.loss_share": "60%"}) == fingerprint(
         {"risk_compensation.loss_share": "0.6"}
     )

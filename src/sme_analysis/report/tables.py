@@ -242,12 +242,35 @@ def badge_html(word: str) -> str:
     return f'<span class="badge {word.split()[0]}" style="{_BADGE_STYLE}">{escape(word)}</span>'
 
 
+def banner_html(heading: str, text: str) -> str:
+    """Return a warning that stands above everything else.
+
+    Parameters
+    ----------
+    heading, text : str
+        Plain text; the heading is in bold.
+
+    Returns
+    -------
+    str
+        HTML, escaped.
+    """
+    return (
+        f'<p class="banner" role="note" style="{_BANNER_STYLE}">'
+        f"<strong>{escape(heading)}.</strong> {escape(text)}</p>"
+    )
+
+
 # Notebooks have no style sheet of their own: what a reader needs stands with the element, and the pages of
 # a run can still overrule it by class.
 SMALL_STYLE = "font-size:0.85em;color:#52575c;margin:0.3em 0 1em"
 _BADGE_STYLE = (
     "font-size:0.8em;font-weight:normal;white-space:nowrap;color:#7a3600;background:#fff1df;"
     "border:1px solid #d9974a;border-radius:3px;padding:0 0.35em"
+)
+_BANNER_STYLE = (
+    "color:#7a3600;background:#fff1df;border:1px solid #d9974a;border-left-width:5px;"
+    "padding:0.5em 0.9em;margin:0.6em 0"
 )
 _CAPTION_STYLE = "caption-side:top;text-align:left;font-weight:bold;white-space:normal;padding:0.3em 0"
 

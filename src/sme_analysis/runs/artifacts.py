@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from sme_analysis.runs.identity import Identity, file_hash
 from sme_analysis.runs.outcome import Outcome, Result
 from sme_analysis.runs.store import FORMAT, MANIFEST, RESULTS
 from sme_analysis.scenario import Scenario
+from sme_analysis.scenario.freshness import overdue, valid_until
 
 FORMAT_VERSION = 1
 BUDGET_TABLE = "performance_targets"  # also left in the form of the budget file (绩效目标表)
@@ -162,7 +164,12 @@ def picture(text: str | Iterable[str]) -> bytes:
 
 
 def manifest_content(
-    identity: Identity, scenario: Scenario, outcomes: Sequence[Outcome], times: Mapping[str, Any]
+    identity: Identity,
+    scenario: Scenario,
+    outcomes: Sequence[Outcome],
+    times: Mapping[str, Any],
+    command: Sequence[str],
+    today: dt.date,
 ) -> dict[str, Any]:
     """Return what a run was made of and how it went, without the hashes of its files.
 
@@ -176,6 +183,10 @@ def manifest_content(
         In reading order.
     times : mapping
         `started`, `finished` (ISO 8601) and `seconds`.
+    command : sequence of str
+        Which makes this run again.
+    today : date
+        The day that parameters are overdue on, or not.
 
     Returns
     -------
@@ -190,7 +201,21 @@ def manifest_content(
         "fingerprint": identity.fingerprint,
         "scenario": about_scenario(scenario),
         "seed": scenario.parameters.get("simulation.seed"),
+        "command": list(command),
         **times,
+        "review": {
+            "today": today.isoformat(),
+            "valid_until": valid_until(scenario.parameters).isoformat(),
+            "overdue": [
+                {
+                    "key": item.key,
+                    "label": item.label,
+                    "review_by": item.review_by.isoformat(),
+                    "days": item.days,
+                }
+                for item in overdue(scenario.parameters, today)
+            ],
+        },
         "notebooks": [
             {
                 "name": outcome.notebook,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,11 @@ def base_of(scenario: Scenario, overridden: bool) -> Scenario | None:
 
 
 def compare(
-    root: Path, base: Scenario | None, notebooks: Sequence[str], content: Mapping[str, Any]
+    root: Path,
+    base: Scenario | None,
+    notebooks: Sequence[str],
+    content: Mapping[str, Any],
+    today: dt.date,
 ) -> Comparison | None:
     """Compare results with those of a good run of the base by the same code, data and notebooks.
 
@@ -75,6 +80,8 @@ def compare(
         Those that ran.
     content : mapping
         Results of this run, from `artifacts.results_content`.
+    today : date
+        The run of the base is the one that would be made on it.
 
     Returns
     -------
@@ -83,7 +90,7 @@ def compare(
     """
     if base is None:
         return None
-    identity = identify(make_plan(base, {}, notebooks))
+    identity = identify(make_plan(base, {}, notebooks), today)
     folder = root / identity.folder
     if verified(folder, identity.fingerprint) is None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import platform
 import re
@@ -15,6 +16,7 @@ import sme_analysis
 from sme_analysis.runs.plan import Notebook, Plan
 from sme_analysis.scenario import project_root
 from sme_analysis.scenario.fingerprint import canonical_json
+from sme_analysis.scenario.freshness import overdue
 
 FINGERPRINT_LENGTH = 12
 # Those whose version can move a result, a picture or a page.
@@ -53,13 +55,15 @@ class Identity:
         return f"{slug}-{self.fingerprint}"
 
 
-def identify(plan: Plan) -> Identity:
+def identify(plan: Plan, today: dt.date) -> Identity:
     """Return what a run of this plan would be.
 
     Parameters
     ----------
     plan : Plan
         From `make_plan`.
+    today : date
+        Parameters that are overdue on it are told on every page, so a run that does not tell them is another.
 
     Returns
     -------
@@ -87,6 +91,8 @@ def identify(plan: Plan) -> Identity:
         },
         "versions": versions(),
     }
+    if due := overdue(scenario.parameters, today):
+        inputs["overdue"] = [item.key for item in due]
     return Identity(scenario.name, inputs)
 
 

@@ -15,6 +15,7 @@ from sme_analysis.runs.identity import Identity, identify
 from sme_analysis.runs.outcome import Outcome, failing_cell
 from sme_analysis.runs.plan import Plan, make_plan, notebook_names
 from sme_analysis.scenario import Scenario, load_scenario
+from sme_analysis.scenario.freshness import Overdue, current_date, overdue
 from sme_analysis.scenario.paths import readable, scenarios_folder
 
 
@@ -32,7 +33,7 @@ class RunReport:
     """Where a run lies and what it says.
 
     `reused` tells that it had been made before and was found unchanged; `base` names the scenario that the
-    headlines' numbers before come from.
+    headlines' numbers before come from; `overdue` are the parameters past their review, told on every page.
     """
 
     folder: Path
@@ -42,6 +43,7 @@ class RunReport:
     verdict: str
     base: str
     failures: tuple[Failure, ...]
+    overdue: tuple[Overdue, ...]
 
     @property
     def good(self) -> bool:
@@ -101,21 +103,22 @@ def run_scenario(
     KeyboardInterrupt
         If interrupted; nothing is left behind.
     """
+    today = current_date()
     scenario = load_scenario(name, changes or {}, origin="--set")
     plan = make_plan(scenario, changes or {}, notebooks, options or {})
-    identity = identify(plan)
+    identity = identify(plan, today)
     place = store.place_for(output, identity.folder)
     base = base_of(scenario, bool(changes))
     manifest = None if force else store.verified(place.target, identity.fingerprint)
     if manifest is not None:
-        report = _reused(plan, place, manifest, base)
+        report = _reused(plan, place, manifest, base, today)
     else:
         with store.staged(place) as folder:
             started = _now()
             outcomes = execute(
                 plan, folder / "notebooks", progress or _silent, timeout=timeout, workers=workers
             )
-            report = _finish(plan, identity, place, outcomes, base, started)
+            report = _finish(plan, identity, place, outcomes, base, started, today)
     if report.good and output is None:
         store.note_latest(report.folder, report.manifest)
     return report
@@ -128,6 +131,7 @@ def _finish(
     outcomes: Sequence[Outcome],
     base: Scenario | None,
     started: dt.datetime,
+    today: dt.date,
 ) -> RunReport:
     """Write everything that a run leaves and move it into place."""
     scenario, folder = plan.scenario, place.staging
@@ -137,15 +141,16 @@ def _finish(
     names = [outcome.notebook for outcome in outcomes]
     content = artifacts.results_content(scenario, outcomes)
     artifacts.write_artifacts(folder, content, outcomes)
-    comparison = compare(store.runs_root(), base, names, content) if good else None
+    comparison = compare(store.runs_root(), base, names, content, today) if good else None
     finished = _now()
     times = {
         "started": started.isoformat(),
         "finished": finished.isoformat(),
         "seconds": (finished - started).total_seconds(),
     }
-    manifest = artifacts.manifest_content(identity, scenario, outcomes, times)
-    site.write_site(folder, scenario, pages, content, manifest, comparison, command(plan))
+    words = command(plan)
+    manifest = artifacts.manifest_content(identity, scenario, outcomes, times, words, today)
+    site.write_site(folder, scenario, pages, content, manifest, comparison, words, today)
     manifest = artifacts.seal(folder, manifest)
     settled = store.settle(place, good=good)
     failures = [
@@ -154,16 +159,20 @@ def _finish(
         if not outcome.good
     ]
     rows = site.leading(site.headlines(scenario, content, comparison)) if good else []
-    return RunReport(settled, False, manifest, tuple(rows), *_said(comparison), tuple(failures))
+    due = overdue(scenario.parameters, today)
+    return RunReport(settled, False, manifest, tuple(rows), *_said(comparison), tuple(failures), due)
 
 
-def _reused(plan: Plan, place: store.Place, manifest: Mapping[str, Any], base: Scenario | None) -> RunReport:
+def _reused(
+    plan: Plan, place: store.Place, manifest: Mapping[str, Any], base: Scenario | None, today: dt.date
+) -> RunReport:
     """Report a good run that is there already."""
     content = store.read_results(place.target)
     names = [notebook.name for notebook in plan.notebooks]
-    comparison = compare(store.runs_root(), base, names, content)
+    comparison = compare(store.runs_root(), base, names, content, today)
     rows = site.leading(site.headlines(plan.scenario, content, comparison))
-    return RunReport(place.target, True, manifest, tuple(rows), *_said(comparison), ())
+    due = overdue(plan.scenario.parameters, today)
+    return RunReport(place.target, True, manifest, tuple(rows), *_said(comparison), (), due)
 
 
 def command(plan: Plan) -> list[str]:

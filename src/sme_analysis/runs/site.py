@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import shlex
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from sme_analysis.runs.outcome import Outcome
 from sme_analysis.runs.plan import BRIEF
 from sme_analysis.runs.store import INDEX, MANIFEST, RESULTS
 from sme_analysis.scenario import Scenario, changes_table, describe
+from sme_analysis.scenario.freshness import overdue, sentence
 from sme_analysis.scenario.units import show
 
 
@@ -119,6 +121,7 @@ def write_site(
     manifest: Mapping[str, Any],
     comparison: Comparison | None,
     command: Sequence[str],
+    today: dt.date,
 ) -> None:
     """Write the index and the pages of a run.
 
@@ -138,7 +141,10 @@ def write_site(
         Against the scenario that this one changes.
     command : sequence of str
         Which makes this run again.
+    today : date
+        Parameters that are overdue on it are told at the head of every page.
     """
+    due = overdue(scenario.parameters, today)
     rows = headlines(scenario, content, comparison)
     shared = {
         "scenario": scenario,
@@ -148,6 +154,8 @@ def write_site(
         "parameters": describe(scenario).to_dict("records"),
         "parent": scenario.parent.name if scenario.parent else None,
         "command": shlex.join(command),
+        "due": frozenset(item.key for item in due),
+        "due_text": sentence(due),
         "pages": pages,
         "manifest_file": MANIFEST,
         "results_file": RESULTS,
