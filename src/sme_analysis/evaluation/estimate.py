@@ -1,0 +1,35 @@
+"""One door for all designs: `estimate(panel, design)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sme_analysis.evaluation.design import Design, EventStudy, Staggered, TwoWay
+from sme_analysis.evaluation.effect import Effect
+from sme_analysis.evaluation.fixed_effects import event_study, two_way
+from sme_analysis.evaluation.panel import Panel
+from sme_analysis.evaluation.staggered import staggered
+
+ESTIMATORS: dict[type[Design], Callable[[Panel, Any], Effect]] = {
+    TwoWay: two_way,
+    EventStudy: event_study,
+    Staggered: staggered,
+}
+
+
+def estimate(panel: Panel, design: Design) -> Effect:
+    """Find the effect of a policy by a design.
+
+    Parameters
+    ----------
+    panel : checked data
+    design : what is to be done
+
+    Raises
+    ------
+    InputErrors
+        The data lack a column that the design needs, or cannot carry it.
+    """
+    panel.require(design.needs, design.name)
+    return ESTIMATORS[type(design)](panel, design)
