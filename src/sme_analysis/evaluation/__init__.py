@@ -1,25 +1,44 @@
 """What the policy did: designs, their checks and their estimates, ex post and planned ahead. Knows nothing of the simulator."""
 
-from sme_analysis.evaluation.design import DESIGNS, Design, EventStudy, Staggered, TwoWay
+from sme_analysis.evaluation.design import (
+    DESIGNS,
+    Adjusted,
+    Bunching,
+    Design,
+    Discontinuity,
+    EventStudy,
+    Instrumental,
+    Staggered,
+    Synthetic,
+    TwoWay,
+)
 from sme_analysis.evaluation.effect import Check, Effect, Experiment
 from sme_analysis.evaluation.estimate import estimate
+from sme_analysis.evaluation.honest import breakdown, sensitivity
 from sme_analysis.evaluation.panel import Columns, Panel, change, make_panel
 from sme_analysis.evaluation.study import Study, load_study
 
 __all__ = [
     "DESIGNS",
+    "Adjusted",
+    "Bunching",
     "Check",
     "Columns",
     "Design",
+    "Discontinuity",
     "Effect",
     "EventStudy",
     "Experiment",
+    "Instrumental",
     "Panel",
     "Staggered",
     "Study",
+    "Synthetic",
     "TwoWay",
+    "breakdown",
     "change",
     "estimate",
     "load_study",
     "make_panel",
+    "sensitivity",
 ]

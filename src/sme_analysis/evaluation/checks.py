@@ -172,7 +172,7 @@ def overlap(scores: Array, treated: npt.NDArray[np.bool_]) -> Check:
     share = beyond / max(int(treated.sum()), 1)
     thin = float((scores[~treated] < OVERLAP[0]).mean())
     extra = f"; {thin:.0%} of the untreated are like none of them" if thin > 0.5 else ""
-    if share > 0.02 or thin > 0.5:
+    if share > 0.05 or thin > 0.5:
         message = f"{beyond} of {int(treated.sum()):,} treated units are like no untreated one{extra}."
         return Check("overlap", "failed", message)
     message = f"Scores of the treated lie within {scores[treated].min():.2f}–{scores[treated].max():.2f}, below {OVERLAP[1]:g}."

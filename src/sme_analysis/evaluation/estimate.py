@@ -5,16 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sme_analysis.evaluation.design import Design, EventStudy, Staggered, TwoWay
+from sme_analysis.evaluation.adjusted import adjusted
+from sme_analysis.evaluation.bunching import bunching
+from sme_analysis.evaluation.design import (
+    Adjusted,
+    Bunching,
+    Design,
+    Discontinuity,
+    EventStudy,
+    Instrumental,
+    Staggered,
+    Synthetic,
+    TwoWay,
+)
+from sme_analysis.evaluation.discontinuity import discontinuity
 from sme_analysis.evaluation.effect import Effect
 from sme_analysis.evaluation.fixed_effects import event_study, two_way
+from sme_analysis.evaluation.instrumental import instrumental
 from sme_analysis.evaluation.panel import Panel
 from sme_analysis.evaluation.staggered import staggered
+from sme_analysis.evaluation.synthetic import synthetic
 
 ESTIMATORS: dict[type[Design], Callable[[Panel, Any], Effect]] = {
     TwoWay: two_way,
     EventStudy: event_study,
     Staggered: staggered,
+    Synthetic: synthetic,
+    Discontinuity: discontinuity,
+    Instrumental: instrumental,
+    Adjusted: adjusted,
+    Bunching: bunching,
 }
 
 

@@ -206,6 +206,8 @@ def _missing(data: pd.DataFrame, columns: Columns) -> list[Problem]:
         lacking = "time" if columns.unit else "unit"
         problems.append(Problem(f"columns, {lacking}", "no column", "unit and time together, or neither"))
     single = [getattr(columns, role) for role in SINGLE if getattr(columns, role) and role != "cluster"]
+    if columns.running == columns.outcome:  # bunching looks at one column alone
+        single.remove(columns.running)
     twice = sorted({name for name in single if single.count(name) > 1})
     problems += [Problem("columns", f'"{name}" in two roles', "one role a column") for name in twice]
     return problems
