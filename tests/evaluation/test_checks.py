@@ -12,6 +12,7 @@ from sme_analysis.evaluation.checks import (
     complete,
     covariate_balance,
     forbidden_comparisons,
+    forbidden_share,
     gaps,
     never_treated,
     overlap,
@@ -51,7 +52,10 @@ def test_balance_and_gaps() -> None:
 def test_never_treated() -> None:
     assert never_treated(panel()).status == "passed"
     assert never_treated(panel(start=4)).status == "failed"
-    assert "from the first period on" in never_treated(panel(start=lambda d: np.where(d["start"] == 4, 1, 0))).message
+    assert (
+        "from the first period on"
+        in never_treated(panel(start=lambda d: np.where(d["start"] == 4, 1, 0))).message
+    )
     assert never_treated(CROSS).status == "not applicable"
 
 
@@ -69,13 +73,17 @@ def test_clusters() -> None:
 def test_forbidden_comparisons() -> None:
     assert forbidden_comparisons(panel()).status == "passed"
     assert forbidden_comparisons(CROSS).status == "not applicable"
-    two = simple_panel().assign(start=lambda d: np.select([d["firm"] % 3 == 0, d["firm"] % 3 == 1], [2, 5], 0))
+    two = simple_panel().assign(
+        start=lambda d: np.select([d["firm"] % 3 == 0, d["firm"] % 3 == 1], [2, 5], 0)
+    )
     staggered = make_panel(two, SIMPLE)
     assert forbidden_comparisons(staggered).status == "failed"
     unbalanced = make_panel(two.assign(start=np.where(two["start"] == 0, 4, two["start"])).iloc[1:], SIMPLE)
     assert "negative weight" in forbidden_comparisons(unbalanced).message
     assert forbidden_comparisons(unbalanced).status == "failed"
-    rare = simple_panel(units=200).assign(start=lambda d: np.select([d["firm"] == 0, d["firm"] == 1], [4, 5], 0))
+    rare = simple_panel(units=200).assign(
+        start=lambda d: np.select([d["firm"] == 0, d["firm"] == 1], [4, 5], 0)
+    )
     assert forbidden_comparisons(make_panel(rare, SIMPLE)).status == "passed"
 
 
@@ -83,6 +91,8 @@ def test_bacon_weights_add_up_to_the_two_way_estimate(mpdta: Panel) -> None:
     """Goodman-Bacon (2021), theorem 1; two-way estimate of mpdta -.0365."""
     parts = bacon(mpdta)
     assert parts["weight"].sum() == pytest.approx(1)
+    forbidden = parts.loc[parts["kind"] == "later_vs_earlier", "weight"].sum()
+    assert forbidden_share(mpdta) == pytest.approx(forbidden)
     assert float(parts["weight"] @ parts["estimate"]) == pytest.approx(-0.036549, abs=1e-6)
 
 

@@ -51,7 +51,10 @@ def test_all_problems_of_a_file_with_line_and_nearest_name(tmp_path: Path) -> No
 
 
 def test_options_that_are_not_allowed_are_named_with_what_is(tmp_path: Path) -> None:
-    found = said(tmp_path, GOOD.replace("average: dynamic, base: universal, level: 0.95", "average: dynamics, level: 90"))
+    found = said(
+        tmp_path,
+        GOOD.replace("average: dynamic, base: universal, level: 0.95", "average: dynamics, level: 90"),
+    )
     assert "one of simple, dynamic, group, calendar" in found
     assert "did you mean dynamic?" in found
     assert "a fraction between 0 and 1" in found
@@ -73,7 +76,10 @@ def test_kinds_of_options(tmp_path: Path, options: str, text: str) -> None:
 
 
 def test_lists_and_single_values_both_make_a_list(tmp_path: Path) -> None:
-    source = "design: regression discontinuity\ncolumns: {outcome: y, running: r, covariates: [a, b]}\noptions: {cutoffs: 5, fuzzy: true}\n"
+    source = (
+        "design: regression discontinuity\n"
+        "columns: {outcome: y, running: r, covariates: [a, b]}\noptions: {cutoffs: 5, fuzzy: true}\n"
+    )
     study = load_study(written(tmp_path, source))
     assert study.design == Discontinuity(cutoffs=(5.0,), fuzzy=True)
     assert study.columns.covariates == ("a", "b")

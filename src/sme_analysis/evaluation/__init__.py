@@ -16,6 +16,15 @@ from sme_analysis.evaluation.effect import Check, Effect, Experiment
 from sme_analysis.evaluation.estimate import estimate
 from sme_analysis.evaluation.honest import breakdown, sensitivity
 from sme_analysis.evaluation.panel import Columns, Panel, change, make_panel
+from sme_analysis.evaluation.power import (
+    Plan,
+    best,
+    candidates,
+    compare,
+    power_curve,
+    replications,
+    simulate_firms,
+)
 from sme_analysis.evaluation.study import Study, load_study
 
 __all__ = [
@@ -31,14 +40,21 @@ __all__ = [
     "Experiment",
     "Instrumental",
     "Panel",
+    "Plan",
     "Staggered",
     "Study",
     "Synthetic",
     "TwoWay",
+    "best",
     "breakdown",
+    "candidates",
     "change",
+    "compare",
     "estimate",
     "load_study",
     "make_panel",
+    "power_curve",
+    "replications",
     "sensitivity",
+    "simulate_firms",
 ]
