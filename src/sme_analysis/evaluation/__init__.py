@@ -12,8 +12,9 @@ from sme_analysis.evaluation.design import (
     Synthetic,
     TwoWay,
 )
-from sme_analysis.evaluation.effect import Check, Effect, Experiment
+from sme_analysis.evaluation.effect import Check, Effect, Experiment, observations, side_by_side
 from sme_analysis.evaluation.estimate import estimate
+from sme_analysis.evaluation.examples import staggered_roll_out, training_grants
 from sme_analysis.evaluation.honest import breakdown, sensitivity
 from sme_analysis.evaluation.panel import Columns, Panel, change, make_panel
 from sme_analysis.evaluation.power import (
@@ -53,8 +54,12 @@ __all__ = [
     "estimate",
     "load_study",
     "make_panel",
+    "observations",
     "power_curve",
     "replications",
     "sensitivity",
+    "side_by_side",
     "simulate_firms",
+    "staggered_roll_out",
+    "training_grants",
 ]

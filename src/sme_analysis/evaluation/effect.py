@@ -119,6 +119,30 @@ def coefficients(
     return frame.assign(low=frame["estimate"] - half, high=frame["estimate"] + half)
 
 
+def side_by_side(effects: Mapping[str, Effect]) -> pd.DataFrame:
+    """Table of effects by name: design, estimate, standard_error, low, high, n, failed (number of checks)."""
+    rows = [
+        (name, e.estimate, e.standard_error, *e.interval(), e.n, len(e.failed)) for name, e in effects.items()
+    ]
+    return pd.DataFrame(rows, columns=["design", "estimate", "standard_error", "low", "high", "n", "failed"])
+
+
+def observations(effects: Mapping[str, Effect]) -> pd.DataFrame:
+    """What a model may learn from effects: design, measures, estimate, standard_error, unit, scope."""
+    rows = [
+        (
+            name,
+            e.experiment.measures,
+            e.experiment.estimate,
+            e.experiment.standard_error,
+            e.experiment.unit,
+            e.experiment.scope,
+        )
+        for name, e in effects.items()
+    ]
+    return pd.DataFrame(rows, columns=["design", "measures", "estimate", "standard_error", "unit", "scope"])
+
+
 def check_table(checks: Sequence[Check]) -> pd.DataFrame:
     """DataFrame of check, status, message."""
     rows = [(check.name, check.status, check.message) for check in checks]

@@ -20,6 +20,11 @@ from sme_analysis.evaluation.fixed_effects import dynamic_effect
 from sme_analysis.evaluation.panel import Panel
 
 Array = npt.NDArray[np.float64]
+TITLES = {
+    "callaway-santanna": "Callaway–Sant'Anna",
+    "sun-abraham": "Sun–Abraham",
+    "imputation": "imputation",
+}
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,7 @@ def staggered(panel: Panel, design: Staggered) -> Effect:
         pre_trends(dynamic["term"].to_numpy(), dynamic["estimate"].to_numpy(), vd),
     ]
     return make_effect(
-        panel, f"{design.name}, {design.method}", estimate=att, error=error, level=design.level, table=table,
+        panel, TITLES[design.method], estimate=att, error=error, level=design.level, table=table,
         checks=checks, df=df, measures="The average effect on the treated", covariance=v,
         data={"event study": shown, "cells": by_cell},
     )  # fmt: skip
@@ -206,7 +211,7 @@ def _other(panel: Panel, design: Staggered) -> Effect:
     times, b = np.array(order, dtype=float), np.array([float(effects[e]["effect"]) for e in order])
     count = int(panel.codes(panel.clustered_by).max())
     checks = [*panel_checks(panel), clusters(panel), pre_trends(times, b, v)]
-    effect = dynamic_effect(panel, f"{design.name}, {design.method}", times, b, v, design.level, checks, count,
+    effect = dynamic_effect(panel, TITLES[design.method], times, b, v, design.level, checks, count,
                             "The average effect on the treated", len(panel.frame))  # fmt: skip
     if design.average != "simple":
         return effect

@@ -21,11 +21,9 @@ def _intervals(ax: Axes, data: pd.DataFrame, names: Sequence[str], colors: Seque
     finite = ends[np.isfinite(ends)]
     room = 0.15 * (finite.max() - min(finite.min(), 0.0) + 1e-9)
     low, high = min(finite.min(), 0.0) - room, max(finite.max(), 0.0) + room
-    for place, (row, color) in enumerate(zip(data.itertuples(), colors, strict=True)):
-        ax.plot(
-            [max(float(row.low), low), min(float(row.high), high)], [place, place], color=color, linewidth=2.2
-        )  # type: ignore[arg-type]
-        ax.plot([float(row.estimate)], [place], "o", color=color, markersize=6)  # type: ignore[arg-type]
+    for place, ((start, end, middle), color) in enumerate(zip(ends, colors, strict=True)):
+        ax.plot([max(start, low), min(end, high)], [place, place], color=color, linewidth=2.2)
+        ax.plot([middle], [place], "o", color=color, markersize=6)
     ax.axvline(0, color=style.PALETTE["neutral"], linewidth=1)
     ax.set_xlim(low, high)
     ax.set_yticks(np.arange(len(data)), names)
