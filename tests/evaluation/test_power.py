@@ -100,4 +100,6 @@ def test_summaries_on_paper() -> None:
         (1.64485 + 0.84162) * np.std([0.1, 0.2, 0, 0.1], ddof=1), rel=1e-4
     )
     assert power_curve(draws, [0.1, 1.0])["power"].tolist() == [0.5, 1.0]
-    assert best(compare(draws)) is None
+    assert best(compare(draws)) == "a"
+    often = pd.concat([draws.assign(replication=k) for k in range(50)])
+    assert best(compare(often)) is None

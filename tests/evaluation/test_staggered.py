@@ -61,7 +61,12 @@ def test_sun_abraham_without_covariates_is_callaway_santanna(mpdta: Panel) -> No
 def test_imputation_is_two_way_on_the_untreated() -> None:
     """Borusyak, Jaravel and Spiess (2024): with one cohort and no noise it finds the effect exactly."""
     panel = make_panel(simple_panel(noise=0.0, effect=0.7), SIMPLE)
-    assert estimate(panel, Staggered(method="imputation")).estimate == pytest.approx(0.7)
+    whole = estimate(panel, Staggered(method="imputation"))
+    short = estimate(panel, Staggered(method="imputation", by_period=False))
+    assert whole.estimate == pytest.approx(0.7)
+    assert short.estimate == whole.estimate
+    assert short.standard_error == pytest.approx(whole.standard_error)
+    assert short.data == {}
 
 
 def test_clusters_widen_the_interval(mpdta: Panel) -> None:

@@ -87,7 +87,8 @@ class Staggered(Design):
 
     `method`; `controls`: never treated, or not yet treated as well; `average`: over treated rows (simple), over periods since
     the start (dynamic), over cohorts (group) or over calendar periods; `anticipation`: periods before the start left out;
-    `base`: differences before the start from the period before (varying) or from the last before the start (universal).
+    `base`: differences before the start from the period before (varying) or from the last before the start (universal);
+    `by_period`: effects by period as well, which takes imputation five times as long.
     """
 
     method: str = "callaway-santanna"
@@ -95,6 +96,7 @@ class Staggered(Design):
     average: str = "simple"
     anticipation: int = 0
     base: str = "varying"
+    by_period: bool = True
     name: ClassVar[str] = "staggered adoption"
     needs: ClassVar[tuple[str, ...]] = ("unit", "time", "cohort")
     choices: ClassVar = {

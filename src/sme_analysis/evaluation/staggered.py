@@ -204,7 +204,9 @@ def _other(panel: Panel, design: Staggered) -> Effect:
             order = [int(e) for e in found.event_study_vcov_index]
             v = np.asarray(found.event_study_vcov, dtype=float)
         else:
-            found = diff_diff.ImputationDiD(pretrends=True, **common).fit(panel.frame, **fit)
+            found = diff_diff.ImputationDiD(pretrends=design.by_period, **common).fit(panel.frame, **fit)
+            if not design.by_period:
+                return _overall(panel, design, found)
             rows = found.aggregate("event_study").to_dataframe().dropna(subset=["se"])
             effects = {int(e): {"effect": a} for e, a in zip(rows["event_time"], rows["att"], strict=True)}
             order, v = list(effects), np.diag(rows["se"].to_numpy(dtype=float) ** 2)
@@ -219,6 +221,17 @@ def _other(panel: Panel, design: Staggered) -> Effect:
         panel, effect.design, estimate=float(found.overall_att), error=float(found.overall_se), level=design.level,
         table=effect.table, checks=checks, df=count, measures="The average effect on the treated", data=effect.data,
         covariance=v if design.method == "sun-abraham" else None,
+    )  # fmt: skip
+
+
+def _overall(panel: Panel, design: Staggered, found: Any) -> Effect:
+    """The overall effect alone."""
+    att, error = float(found.overall_att), float(found.overall_se)
+    df = float(panel.codes(panel.clustered_by).max())
+    table = coefficients(["all"], np.array([att]), np.array([error]), design.level, df)
+    return make_effect(
+        panel, TITLES[design.method], estimate=att, error=error, level=design.level, table=table, df=df,
+        checks=[*panel_checks(panel), clusters(panel)], measures="The average effect on the treated",
     )  # fmt: skip
 
 

@@ -78,7 +78,7 @@ def sensitivity_plot(table: pd.DataFrame, unit: str) -> Figure:
 
 
 def roll_out_plot(data: pd.DataFrame, level: float) -> Figure:
-    """Bias and coverage of every design, one panel a roll-out; columns roll_out, design, bias, coverage, detectable."""
+    """Bias and coverage of every design, one panel a roll-out; columns roll_out, design, bias, coverage, honest."""
     parts = list(data.groupby("roll_out", sort=False))
     fig = style.new_figure(height=0.9 + 0.42 * len(data))
     axes = np.atleast_2d(
@@ -86,8 +86,7 @@ def roll_out_plot(data: pd.DataFrame, level: float) -> Figure:
     )
     for (bias, covered), (name, part) in zip(axes, parts, strict=True):
         place = np.arange(len(part))
-        honest = part["coverage"] >= level - 0.05
-        colors = [BLUE if good else WARN for good in honest]
+        colors = [BLUE if good else WARN for good in part["honest"]]
         bias.barh(place, part["bias"], color=colors, height=0.6)
         bias.axvline(0, color=style.PALETTE["neutral"], linewidth=1)
         covered.barh(place, part["coverage"], color=colors, height=0.6)
