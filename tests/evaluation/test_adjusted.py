@@ -103,7 +103,7 @@ def test_doubly_robust_is_callaway_santanna_with_two_periods() -> None:
 def test_ninety_per_cent_intervals_cover(method: str) -> None:
     hits = []
     for seed in range(150):
-        low, high = estimate(make_panel(simulated(seed, 300), COLUMNS), Adjusted(method=method)).interval(0.9)
+        low, high = estimate(make_panel(simulated(seed, 600), COLUMNS), Adjusted(method=method)).interval(0.9)
         hits.append(low <= 1.0 <= high)
     assert 0.85 <= np.mean(hits) <= 0.95
 

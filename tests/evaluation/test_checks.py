@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from sme_analysis.evaluation import Columns, Panel, make_panel
+from sme_analysis.errors import InputErrors
+from sme_analysis.evaluation import (
+    Adjusted,
+    Columns,
+    Design,
+    Panel,
+    Staggered,
+    Synthetic,
+    TwoWay,
+    estimate,
+    make_panel,
+)
 from sme_analysis.evaluation.checks import (
     bacon,
     balance,
@@ -14,6 +27,7 @@ from sme_analysis.evaluation.checks import (
     forbidden_comparisons,
     forbidden_share,
     gaps,
+    independent_rows,
     never_treated,
     overlap,
     pre_trends,
@@ -122,3 +136,29 @@ def test_covariate_balance() -> None:
 def test_strength() -> None:
     assert strength(30).status == "passed"
     assert strength(12).status == "failed"
+
+
+def test_independent_rows() -> None:
+    assert independent_rows(CROSS).status == "passed"
+    assert "change: true" in independent_rows(panel()).message
+    data = pd.DataFrame({"y": [1.0, 2.0], "town": [1, 1]})
+    assert "clusters (town)" in independent_rows(make_panel(data, Columns("y", cluster="town"))).message
+
+
+@pytest.mark.parametrize(
+    ("columns", "design", "text"),
+    [
+        (replace(SIMPLE, weights="w"), Staggered(), "weights that staggered adoption does not use"),
+        (replace(SIMPLE, covariates=("w",)), Synthetic(), "covariates that synthetic does not use"),
+        (Columns("y"), TwoWay(), "a column in this role for two-way fixed effects"),
+        (
+            replace(SIMPLE, weights="w", covariates=("x",)),
+            Adjusted(method="matching", change=True),
+            "method: weighting",
+        ),
+    ],
+)
+def test_a_column_is_neither_missed_nor_ignored(columns: Columns, design: Design, text: str) -> None:
+    data = simple_panel().assign(w=1.0, x=lambda d: np.sin(d["firm"]))
+    with pytest.raises(InputErrors, match=text):
+        estimate(make_panel(data, columns), design)

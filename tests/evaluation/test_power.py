@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 
 from sme_analysis.errors import InputErrors
-from sme_analysis.evaluation import Plan, best, candidates, compare, power_curve, replications, simulate_firms
+from sme_analysis.evaluation import (
+    Plan,
+    best,
+    candidates,
+    compare,
+    estimate,
+    power_curve,
+    replications,
+    simulate_firms,
+)
 
 SMALL = Plan(roll_out="exhaustion", firms=150, periods=6, start=4, selection=0.0, county_shock=0.0)
 
@@ -54,6 +63,15 @@ def test_designs_suit_the_roll_out() -> None:
     assert "threshold" in [c.name for c in candidates(Plan(roll_out="size"))]
     assert "imputation" in [c.name for c in candidates(Plan())]
     assert "synthetic, county means" in [c.name for c in candidates(Plan(waves=1, treated=0.25))]
+
+
+def test_the_short_way_gives_what_the_designs_give() -> None:
+    frame, _ = simulate_firms(Plan(), 4)
+    for candidate in candidates(Plan()):
+        found = estimate(candidate.panel(frame), candidate.design)
+        assert candidate.run(frame, 0.9) == pytest.approx((found.estimate, *found.interval(0.9))), (
+            candidate.name
+        )
 
 
 def test_ninety_per_cent_intervals_cover_when_nothing_selects() -> None:

@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from sme_analysis.errors import InputErrors, Problem
 from sme_analysis.evaluation.absorb import sum_by
-from sme_analysis.evaluation.checks import complete, covariate_balance, overlap
+from sme_analysis.evaluation.checks import complete, covariate_balance, independent_rows, overlap
 from sme_analysis.evaluation.design import Adjusted
 from sme_analysis.evaluation.effect import Effect, coefficients, make_effect
 from sme_analysis.evaluation.panel import Panel, change
@@ -154,6 +154,9 @@ def adjusted(panel: Panel, design: Adjusted) -> Effect:
         error = float(np.sqrt(factor * (sum_by(influence[:, None], s.cluster) ** 2).sum()))
         weights = np.where(s.treated, 1.0, (p < design.trim) * p / np.maximum(1 - p, 1e-12))
     else:
+        if "weights" in panel.frame:
+            given = "weights, which matching does not use"
+            raise InputErrors([Problem("columns, weights", given, "no weights", "method: weighting")])
         effect, error, used, p = matching(s, design.neighbours, design.trim)
         weights = np.where(s.treated, 1.0, used)
     differences = standardised_differences(s, weights, panel.columns.covariates)
@@ -165,7 +168,10 @@ def adjusted(panel: Panel, design: Adjusted) -> Effect:
     scores = pd.DataFrame({"score": p, "treated": s.treated})
     return make_effect(
         panel, f"{design.name}, {design.method}", estimate=effect, error=error, level=design.level, table=table,
-        checks=[complete(panel), overlap(p, s.treated), covariate_balance(differences)],
+        checks=[
+            complete(panel), *([independent_rows(panel)] if design.method == "matching" else []),
+            overlap(p, s.treated), covariate_balance(differences),
+        ],
         measures="The average effect on the treated",
         data={"scores": scores, "differences": differences, "naive": pd.DataFrame({"effect": [naive]})},
     )  # fmt: skip

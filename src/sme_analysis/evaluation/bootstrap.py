@@ -89,6 +89,33 @@ def wild_bootstrap(
     v_g d_g'u_g - d_g'Z_g (Z'Z)^-1 sum_h v_h Z_h'u_h - (b* - null) d_g'd_g (Roodman et al. 2019; MacKinnon 2023). Effects
     nested in clusters (firms in counties) are absorbed, which is exact; the others (periods) enter as columns.
     """
+    dy, dd, dz, zy, inverse = _sums(panel, effects)
+    projection = inverse @ dz.T
+    moves, spreads = [], []
+    for signs in draws(len(dy), count, seed):
+        move_y, move_d = signs @ dy / dd.sum(), signs @ dd / dd.sum()
+        of_y = signs * dy - (signs @ zy) @ projection - move_y[:, None] * dd
+        of_d = signs * dd - (signs @ dz) @ projection - move_d[:, None] * dd
+        moves.append(np.column_stack([move_y, move_d]))
+        pairs = ((of_y, of_y), (of_y, of_d), (of_d, of_d))
+        spreads.append(np.column_stack([(a * b).sum(axis=1) for a, b in pairs]))
+    return WildBootstrap(dy, dd, np.vstack(moves), np.vstack(spreads))
+
+
+def clustered(panel: Panel) -> tuple[float, float, float]:
+    """Two-way fixed effects from the same sums: coefficient, error by cluster (CRV1, counted as fixest does), degrees of freedom.
+
+    Many times as fast as a formula where the same regression is run on many small panels; units must lie within clusters.
+    """
+    dy, dd, _, _, _ = _sums(panel, ("unit", "time"))
+    estimate = float(dy.sum() / dd.sum())
+    g, n, k = len(dy), len(panel.frame), 1 + len(panel.x) + len(panel.periods)
+    raw = float(np.sqrt(((dy - estimate * dd) ** 2).sum()) / dd.sum())
+    return estimate, raw * float(np.sqrt(g / (g - 1) * (n - 1) / (n - k))), float(g - 1)
+
+
+def _sums(panel: Panel, effects: tuple[str, ...]) -> tuple[Array, Array, Array, Array, Array]:
+    """d_g'y_g, d_g'd_g, Z_g'd_g, Z_g'y_g by cluster, and (Z'Z)^-1; y, d are residuals on Z."""
     cluster = panel.codes(panel.clustered_by)
     weight, root = panel.weight(), np.sqrt(panel.weight())
     inside = [role for role in effects if nested(panel.codes(role), cluster)]
@@ -107,18 +134,7 @@ def wild_bootstrap(
     y, d = y - z @ (inverse @ (z.T @ y)), d - z @ (inverse @ (z.T @ d))
     by = sum_by(np.column_stack([d * y, d * d, z * d[:, None], z * y[:, None]]), cluster)
     k = z.shape[1]
-    dy, dd, dz, zy = by[:, 0], by[:, 1], by[:, 2 : 2 + k], by[:, 2 + k :]
-    projection = inverse @ dz.T
-    moves, spreads = [], []
-    for signs in draws(len(by), count, seed):
-        move_y, move_d = signs @ dy / dd.sum(), signs @ dd / dd.sum()
-        of_y = signs * dy - (signs @ zy) @ projection - move_y[:, None] * dd
-        of_d = signs * dd - (signs @ dz) @ projection - move_d[:, None] * dd
-        moves.append(np.column_stack([move_y, move_d]))
-        spreads.append(
-            np.column_stack([(a * b).sum(axis=1) for a, b in ((of_y, of_y), (of_y, of_d), (of_d, of_d))])
-        )
-    return WildBootstrap(dy, dd, np.vstack(moves), np.vstack(spreads))
+    return by[:, 0], by[:, 1], by[:, 2 : 2 + k], by[:, 2 + k :], np.asarray(inverse, dtype=float)
 
 
 def _dummies(codes: npt.NDArray[np.int64]) -> Array:

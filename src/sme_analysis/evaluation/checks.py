@@ -94,6 +94,25 @@ def clusters(panel: Panel, role: str | None = None) -> Check:
     return Check("clusters", "passed", f"{count:,} clusters ({name}).")
 
 
+def independent_rows(panel: Panel) -> Check:
+    """Whether rows may be taken as independent, for designs whose errors do so."""
+    name = "independent rows"
+    if "cluster" in panel.frame:
+        by = panel.columns.cluster
+        return Check(
+            name,
+            "failed",
+            f"Errors take rows as independent and ignore the clusters ({by}): they may be too small.",
+        )
+    if "unit" in panel.frame and panel.frame["unit"].duplicated().any():
+        return Check(
+            name,
+            "failed",
+            "Units are seen several times, and errors ignore it: take the change (change: true).",
+        )
+    return Check(name, "passed", "Every unit is one row.")
+
+
 def bacon(panel: Panel) -> pd.DataFrame:
     """Goodman-Bacon (2021) decomposition of two-way fixed effects into 2 × 2 comparisons.
 

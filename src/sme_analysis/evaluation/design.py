@@ -13,12 +13,14 @@ from sme_analysis.scenario.units import nearest
 class Design:
     """What all designs have: `level` of the intervals shown, a fraction.
 
-    `choices` are the words that an option may be; `positive` the options that must be above zero.
+    `choices` are the words that an option may be; `positive` the options that must be above zero; `uses` the roles, beside
+    those that it `needs`, that would change the answer: weights or covariates that a design does not use are refused.
     """
 
     level: float = 0.9
     name: ClassVar[str] = ""
     needs: ClassVar[tuple[str, ...]] = ()
+    uses: ClassVar[tuple[str, ...]] = ()
     choices: ClassVar[dict[str, tuple[str, ...]]] = {}
     positive: ClassVar[tuple[str, ...]] = ()
 
@@ -57,6 +59,7 @@ class TwoWay(Design):
     draws: int = 4096
     seed: int = 1
     name: ClassVar[str] = "two-way fixed effects"
+    uses: ClassVar[tuple[str, ...]] = ("weights", "covariates")
     needs: ClassVar[tuple[str, ...]] = ("treatment",)
     choices: ClassVar = {
         "effects": ("unit and time", "unit", "time", "none"),
@@ -77,6 +80,7 @@ class EventStudy(Design):
     before: int = 5
     after: int = 5
     name: ClassVar[str] = "event study"
+    uses: ClassVar[tuple[str, ...]] = ("weights", "covariates")
     needs: ClassVar[tuple[str, ...]] = ("unit", "time", "cohort")
     positive: ClassVar = ("before", "after")
 
@@ -98,6 +102,7 @@ class Staggered(Design):
     base: str = "varying"
     by_period: bool = True
     name: ClassVar[str] = "staggered adoption"
+    uses: ClassVar[tuple[str, ...]] = ("covariates",)
     needs: ClassVar[tuple[str, ...]] = ("unit", "time", "cohort")
     choices: ClassVar = {
         "method": ("callaway-santanna", "sun-abraham", "imputation"),
@@ -143,6 +148,7 @@ class Discontinuity(Design):
     placebos: int = 4
     change: bool = False
     name: ClassVar[str] = "regression discontinuity"
+    uses: ClassVar[tuple[str, ...]] = ("covariates",)
     needs: ClassVar[tuple[str, ...]] = ("running",)
     choices: ClassVar = {"treated": ("above", "below")}
     positive: ClassVar = ("bandwidth",)
@@ -158,6 +164,7 @@ class Instrumental(Design):
     effects: str = "none"
     errors: str = "cluster"
     name: ClassVar[str] = "instrumental variables"
+    uses: ClassVar[tuple[str, ...]] = ("weights", "covariates")
     needs: ClassVar[tuple[str, ...]] = ("treatment", "instruments")
     choices: ClassVar = {
         "effects": ("unit and time", "unit", "time", "none"),
@@ -182,6 +189,7 @@ class Adjusted(Design):
     trim: float = 0.995
     change: bool = False
     name: ClassVar[str] = "adjusted comparison"
+    uses: ClassVar[tuple[str, ...]] = ("weights", "covariates")
     needs: ClassVar[tuple[str, ...]] = ("covariates",)
     choices: ClassVar = {"method": ("weighting", "matching")}
     positive: ClassVar = ("neighbours", "trim")

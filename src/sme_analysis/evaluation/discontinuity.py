@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sme_analysis.errors import InputErrors, Problem
-from sme_analysis.evaluation.checks import complete, manipulation
+from sme_analysis.evaluation.checks import complete, independent_rows, manipulation
 from sme_analysis.evaluation.design import Discontinuity
 from sme_analysis.evaluation.effect import Check, Effect, critical, make_effect, normal_law
 from sme_analysis.evaluation.panel import Panel, change
@@ -89,6 +89,7 @@ def discontinuity(panel: Panel, design: Discontinuity) -> Effect:
     running = panel.frame["running"].to_numpy(dtype=float)
     checks = [
         complete(panel),
+        independent_rows(panel),
         *(manipulation(running, cutoff) for cutoff in design.cutoffs),
         _placebos(placebo, design),
     ]

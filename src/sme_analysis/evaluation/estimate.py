@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sme_analysis.errors import InputErrors, Problem
 from sme_analysis.evaluation.adjusted import adjusted
 from sme_analysis.evaluation.bunching import bunching
 from sme_analysis.evaluation.design import (
@@ -49,7 +50,14 @@ def estimate(panel: Panel, design: Design) -> Effect:
     Raises
     ------
     InputErrors
-        The data lack a column that the design needs, or cannot carry it.
+        The data lack a column that the design needs, have one that it would ignore, or cannot carry it.
     """
     panel.require(design.needs, design.name)
+    given = {"weights": "weights" in panel.frame, "covariates": bool(panel.x)}
+    unused = [role for role, there in given.items() if there and role not in design.uses]
+    if unused:
+        raise InputErrors(
+            Problem(f"columns, {role}", f"{role} that {design.name} does not use", f"no {role}")
+            for role in unused
+        )
     return ESTIMATORS[type(design)](panel, design)

@@ -11,7 +11,9 @@ import pandas as pd
 from scipy.special import ndtri
 
 from sme_analysis.errors import InputErrors, Problem
+from sme_analysis.evaluation.bootstrap import clustered, wild_bootstrap
 from sme_analysis.evaluation.design import Adjusted, Design, Discontinuity, Staggered, Synthetic, TwoWay
+from sme_analysis.evaluation.effect import normal_law
 from sme_analysis.evaluation.estimate import estimate
 from sme_analysis.evaluation.panel import Columns, Panel, make_panel
 from sme_analysis.scenario.units import nearest
@@ -93,6 +95,18 @@ class Candidate:
     def panel(self, frame: pd.DataFrame) -> Panel:
         """The checked data of this design."""
         return make_panel(frame if self.prepare is None else self.prepare(frame), self.columns)
+
+    def run(self, frame: pd.DataFrame, level: float) -> tuple[float, float, float]:
+        """Estimate and the ends of its interval; two-way regressions from sums by cluster, which give the same sooner."""
+        panel, design = self.panel(frame), self.design
+        if isinstance(design, TwoWay) and design.errors == "cluster":
+            middle, error, df = clustered(panel)
+            return (middle, *normal_law(middle, error, df)(level))
+        if isinstance(design, TwoWay) and design.errors == "wild":
+            boot = wild_bootstrap(panel, design.taken_out, design.draws, design.seed)
+            return (boot.estimate, *boot.law(level))
+        found = estimate(panel, design)
+        return (found.estimate, *found.interval(level))
 
 
 def simulate_firms(plan: Plan, seed: int) -> tuple[pd.DataFrame, float]:
@@ -216,8 +230,7 @@ def replications(
     for k in range(count):
         frame, truth = simulate_firms(plan, seed * 100_003 + k)
         for candidate in chosen:
-            found = estimate(candidate.panel(frame), candidate.design)
-            rows.append((candidate.name, k, truth, found.estimate, *found.interval(level)))
+            rows.append((candidate.name, k, truth, *candidate.run(frame, level)))
     return pd.DataFrame(rows, columns=["design", "replication", "truth", "estimate", "low", "high"])
 
 
@@ -239,7 +252,17 @@ def compare(draws: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
         mean = float(part["estimate"].mean())
         least = level - max(0.03, 2 * float(np.sqrt(level * (1 - level) / len(part))))
         rows.append(
-            (str(name), truth, mean, mean - truth, spread, covered, found, factor * spread, covered >= least)
+            (
+                str(name),
+                truth,
+                mean,
+                mean - truth,
+                spread,
+                covered,
+                found,
+                factor * spread,
+                covered >= least - 1e-9,
+            )
         )
     names = ["design", "truth", "mean", "bias", "spread", "coverage", "power", "detectable", "honest"]
     return pd.DataFrame(rows, columns=names)

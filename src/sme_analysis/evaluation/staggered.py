@@ -238,11 +238,6 @@ def _overall(panel: Panel, design: Staggered, found: Any) -> Effect:
 def _refuse(panel: Panel, design: Staggered) -> None:
     problems = []
     never = bool((panel.frame["cohort"] == 0).any())
-    if "weights" in panel.frame:
-        given = f"weights ({panel.columns.weights}), which this design does not use"
-        problems.append(
-            Problem("columns, weights", given, "no weights", "two-way fixed effects take weights")
-        )
     if not len(panel.cohorts):
         problems.append(Problem("data, cohort", "no treated unit", "a first treated period for some units"))
     if not never and design.controls == "never":
