@@ -6,7 +6,7 @@ import pytest
 
 from sme_analysis.evaluation import Columns, Panel, TwoWay, estimate, make_panel
 from sme_analysis.evaluation.absorb import absorb, nested
-from sme_analysis.evaluation.bootstrap import draws, wild_bootstrap
+from sme_analysis.evaluation.bootstrap import clustered, draws, wild_bootstrap
 
 
 def counties(seed: int, towns: int = 10, firms: int = 12, periods: int = 6, effect: float = 0.0) -> Panel:
@@ -128,3 +128,15 @@ def test_absorbing_and_nesting() -> None:
     assert not nested(np.array([0, 0, 1]), np.array([0, 1, 1]))
     with pytest.raises(ArithmeticError, match="settle"):
         absorb(y, [a, b], w, most=1)
+
+
+def test_weights_and_covariates_enter_the_sums_as_in_the_regression() -> None:
+    frame = counties(6).frame
+    rng = np.random.default_rng(6)
+    data = frame.assign(w=rng.uniform(0.5, 2, len(frame)), x=rng.normal(size=len(frame)))
+    columns = Columns("outcome", "unit", "time", "cohort", cluster="cluster", weights="w", covariates=("x",))
+    panel = make_panel(data.drop(columns="treatment"), columns)
+    found = estimate(panel, TwoWay())
+    short = clustered(panel)
+    assert wild_bootstrap(panel).estimate == pytest.approx(found.estimate)
+    assert short[:2] == pytest.approx((found.estimate, found.standard_error))
