@@ -65,9 +65,11 @@ def test_designs_suit_the_roll_out() -> None:
     assert "synthetic, county means" in [c.name for c in candidates(Plan(waves=1, treated=0.25))]
 
 
-def test_the_short_way_gives_what_the_designs_give() -> None:
-    frame, _ = simulate_firms(Plan(), 4)
-    for candidate in candidates(Plan()):
+@pytest.mark.parametrize("roll_out", ["county", "size"])
+def test_the_short_way_gives_what_the_designs_give(roll_out: str) -> None:
+    plan = Plan(roll_out=roll_out)
+    frame, _ = simulate_firms(plan, 4)
+    for candidate in candidates(plan):
         found = estimate(candidate.panel(frame), candidate.design)
         assert candidate.run(frame, 0.9) == pytest.approx((found.estimate, *found.interval(0.9))), (
             candidate.name
