@@ -65,10 +65,11 @@ notebooks: $(STAMP) ## run every stored notebook on its defaults and keep the ou
 golden: $(STAMP) ## accept what the shipped scenarios give now as their golden results
 	$(PY) tools/golden.py
 
-bench: $(STAMP) ## measure the kernel (a few minutes)
+bench: $(STAMP) ## measure kernel, package and evaluation (a few minutes)
 	$(PY) benchmarks/kernel.py
 	$(PY) benchmarks/package.py
 	$(PY) benchmarks/uncertainty.py
+	$(PY) benchmarks/evaluation.py
 
 schema: $(STAMP) ## write parameters/scenario.schema.json from the catalogue
 	$(PY) -c "from sme_analysis.scenario.schema import write_schema; print(write_schema())"

@@ -95,7 +95,8 @@ def test_an_idle_package_draws_too(base):
 
 def test_cover_response_starts_at_nothing(base):
     data = risk_compensation.cover_response_data(
-        policy_package.alone(base.replace({"bank.rate_ceiling": 0.065}), "risk_compensation"), (0.0, 0.02, 0.6)
+        policy_package.alone(base.replace({"bank.rate_ceiling": 0.065}), "risk_compensation"),
+        (0.0, 0.02, 0.6),
     )
     assert data["additional_lending"].iloc[0] == 0
     assert data["covered_lending"].iloc[2] > 0

@@ -15,7 +15,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     **{room: set(FLOORS[:floor]) for floor, room in enumerate(FLOORS)},
     "report": {"scenario"},
-    "figures": {*FLOORS, "report"},
+    "figures": {*FLOORS, "report", "evaluation"},
     "evaluation": {"scenario.units"},
     "runs": {"scenario", "report"},
     "notebook": {*FLOORS, "report", "evaluation", "runs"},
