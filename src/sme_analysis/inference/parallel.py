@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, TypeVar
 
 Shared = TypeVar("Shared")
@@ -51,23 +54,31 @@ def _results(
     done, spare = 0, 1
     # Not forked: the process may have threads, of numba or of a notebook's kernel.
     context = multiprocessing.get_context("spawn")
-    while done < len(jobs):
-        with ProcessPoolExecutor(workers, context, _receive, (work, shared)) as pool:
-            try:
-                for result in pool.map(_work, jobs[done:], chunksize=CHUNK):
-                    done += 1
-                    yield result
-            except BrokenProcessPool:
-                if not spare:
-                    raise
-                spare -= 1
+    with tempfile.TemporaryDirectory() as folder:
+        # By a file: what does not fit into a pipe holds up the start of each process until it reads, and a pool one of whose
+        # processes dies while another is being started waits for that one forever.
+        file = Path(folder) / "shared.pickle"
+        file.write_bytes(pickle.dumps((work, shared)))
+        while done < len(jobs):
+            others = set(multiprocessing.active_children())
+            with ProcessPoolExecutor(workers, context, _receive, (str(file),)) as pool:
+                try:
+                    for result in pool.map(_work, jobs[done:], chunksize=CHUNK):
+                        done += 1
+                        yield result
+                except BrokenProcessPool:
+                    for process in set(multiprocessing.active_children()) - others:
+                        process.kill()  # one that was started too late to be ended by the pool
+                    if not spare:
+                        raise
+                    spare -= 1
 
 
 _received: list[Any] = []
 
 
-def _receive(work: Callable[[Any, Any], Any], shared: Any) -> None:
-    _received[:] = [work, shared]
+def _receive(file: str) -> None:
+    _received[:] = pickle.loads(Path(file).read_bytes())
 
 
 def _work(job: Any) -> Any:

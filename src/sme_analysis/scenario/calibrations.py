@@ -93,7 +93,8 @@ class Calibration(BaseModel):
         matrix = np.array(self.covariance, dtype=float) if self._square(n) else None
         if matrix is None or not np.allclose(matrix, matrix.T, rtol=1e-6, atol=1e-15):
             raise ValueError(f"covariance: a symmetric table of {n} rows and columns")
-        if np.linalg.eigvalsh(matrix).min() < -1e-9 * max(1.0, float(np.abs(matrix).max())):
+        # rounded to six digits, a matrix that is singular, as of fewer draws than keys, may be a little below
+        if np.linalg.eigvalsh(matrix).min() < -1e-6 * float(np.abs(np.diag(matrix)).sum()):
             raise ValueError("covariance: it has a negative eigenvalue")
         for key, held in self.held.items():
             if len(held.moves) != n or key in self.keys:
