@@ -206,4 +206,4 @@ def test_what_rests_on_a_calibration_says_so():
     )
     assert estimated["source"].endswith("standard error 78% of it.")
     assert "standard error" not in rows.loc[KEY, "source"]
-    assert rows.loc[KEY, "grade"] != "estimate"
+    assert rows.loc[KEY, "grade"] == load_scenario("haixi-2020").parameters.catalogue[KEY].grade
