@@ -143,6 +143,18 @@ def test_no_money_is_no_policy_exactly(question):
     assert not any(found.best.place)
 
 
+def test_nothing_is_no_policy_where_a_setting_outside_the_space_would_keep_it_alive(base):
+    space = {"risk_compensation.fund": ["0", "20m"]}  # the scenario also pays into the fund every year
+    found = answer(ask(base, "new_borrowers", space), 0.0)
+    assert (found.value, found.best.cost) == (0.0, 0.0)
+    assert found.best.settings["risk_compensation.active"] is False
+
+
+def test_a_budget_below_what_is_kept_is_refused(base):
+    with pytest.raises(InputErrors, match="instruments kept cost"):
+        best_mix(base, 0.1, space=TWO, keep=["service_efficiency"], evaluations=4, searches=1)
+
+
 def test_the_budget_is_never_exceeded_and_nearly_used(mix):
     assert 0.9 * mix.budget < mix.best.cost <= mix.budget
     assert all(t.cost <= mix.budget for t in mix.searches)

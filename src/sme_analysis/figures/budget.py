@@ -151,8 +151,8 @@ def risk_plot(data: pd.DataFrame, label: str) -> Figure:
         style.label_line(ax, float(data["value"].iloc[0]), float(data[column].iloc[0]), name, color)
     shown = data.drop_duplicates(["value", "short"])
     for value, short, share in zip(shown["value"], shown["short"], shown["share"], strict=True):
-        ax.annotate(f"{100 * share:.3g} %", (value, short), xytext=(0, 6), textcoords="offset points",
-                    ha="center", fontsize=8, color=style.PALETTE["quiet"])  # fmt: skip
+        ax.annotate(f"{100 * share:.3g} %", (value, short), xytext=(-7, 0), textcoords="offset points",
+                    ha="right", va="center", fontsize=8, color=style.PALETTE["quiet"])  # fmt: skip
     ax.set_ylim(-0.02, 1.0)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     ax.set_xlabel(label)

@@ -165,7 +165,7 @@ def frontier(mix: Mix, budgets: Sequence[float], *, evaluations: int = 30, seed:
     every, q = tuple(known.values()), mix.question
     points: list[Mix] = []
     for budget in sorted(found):
-        point = replace(found[budget], best=q.best(every, budget), trials=every)
+        point = replace(found[budget], best=q.best([mix.nothing, *every], budget), trials=every)
         if point.value > (points[-1].value if points else mix.nothing.value(q.quantile)):
             points.append(point)
     return tuple(points)
@@ -175,7 +175,7 @@ def without(mix: Mix, name: str, *, evaluations: int = 40, searches: int = 2, se
     """The best mix for the same money where one instrument is ruled out."""
     fewer = replace(mix.question, ruled_out=(*mix.question.ruled_out, name))
     alone = {other: found for other, found in mix.alone.items() if other != name}
-    known = [t for t in mix.trials if t.place == fewer.held(t.place)]
+    known = [t for t in mix.trials if t.settings.get(f"{name}.active") is False]
     return answer(
         fewer, mix.budget, evaluations=evaluations, searches=searches, seed=seed, known=known, alone=alone
     )

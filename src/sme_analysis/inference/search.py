@@ -12,7 +12,8 @@ from scipy.optimize import linprog
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from sme_analysis.inference.mix import Array, Objective, Trial, World, trial
+from sme_analysis.errors import InputErrors, Problem
+from sme_analysis.inference.mix import Array, Objective, Trial, World, trial, tried
 from sme_analysis.inference.space import Setting
 
 MARGIN = 5e-4  # of the budget, left so that a search which ends on the line ends inside it
@@ -20,6 +21,7 @@ FLAT = 0.01  # a mix within this share of the best value is as good as the best
 SCREEN = 0.25  # share of a search's trials that look for its start
 STEP = 0.08  # of a range, over which yields are found
 RADIUS = (0.5, 0.02)  # first and last radius of a search, in units of the ranges
+LEAST = 0.05  # of the mean yield of all instruments: what yields less is not bought to begin with
 FIRST_PART = 0.1  # of an instrument's money, whose yield is found apart from that of the rest
 RISK_PATHS = 400
 
@@ -68,7 +70,18 @@ class Question:
             self.objective,
             self.measure,
             risk_paths=paths,
+            off=self.ruled_out,
             workers=self.workers,
+        )
+
+    def nothing(self) -> Trial:
+        """All instruments of the space switched off, whatever else the scenario sets: nothing but what it keeps."""
+        settings = {f"{s.instrument}.active": False for s in self.space} | {s.key: s.low for s in self.space}
+        found = [tried(world, settings, self.objective, self.measure) for world in self.worlds]
+        costs = tuple(sum(by.values()) for _, by, _ in found)
+        risks = () if self.fund_risk_limit is None else (0.0,) * len(found)
+        return Trial(
+            (0.0,) * len(self.space), settings, tuple(v for v, _, _ in found), costs, risks, found[0][1]
         )
 
     def allows(self, found: Trial, budget: float) -> bool:
@@ -163,9 +176,15 @@ def answer(
     alone : what instruments give alone, as a like question found it; else it is tried
     """
     tries = _Tries(question, {found.place: found for found in known}, alone)
-    nothing = tries.ask(np.zeros(len(question.space)))
+    nothing = question.nothing()
+    if budget > 0 and not question.allows(nothing, budget):
+        given, least = (
+            f"CNY {budget:g} m",
+            f"at least the CNY {nothing.cost:.4g} m that the instruments kept cost",
+        )
+        raise InputErrors([Problem("budget", given, least, "a larger budget, or fewer in `keep`")])
     if budget <= 0:
-        return Mix(question, budget, nothing, nothing, (), (nothing,), {})
+        return Mix(question, budget, nothing, nothing, (), (), {})
     bests = []
     for k in range(searches):
         tries.own, tries.before = [], [nothing]
@@ -180,7 +199,15 @@ def answer(
         _climb(tries, budget, evaluations)
         bests.append(question.best([*tries.before, *tries.own], budget))
     trials = tuple(tries.found.values())
-    return Mix(question, budget, question.best(trials, budget), nothing, tuple(bests), trials, tries.alone())
+    return Mix(
+        question,
+        budget,
+        question.best([nothing, *trials], budget),
+        nothing,
+        tuple(bests),
+        trials,
+        tries.alone(),
+    )
 
 
 class _Tries:
@@ -265,9 +292,11 @@ def _merit_order(
         first, rest = _per_yuan(a.part, q), _per_yuan(a.full, q, a.part)
         parts.append((blur * first, name, FIRST_PART, a.part.cost))
         parts.append((blur * min(first, rest), name, 1 - FIRST_PART, a.full.cost - a.part.cost))
+    everything = sum(max(a.full.value(q.quantile), 0.0) for a in alone.values() if a.full.value() > -np.inf)
+    least = LEAST * everything / max(sum(a.full.cost for a in alone.values()), budget)
     shares, left = dict.fromkeys(alone, 0.0), budget
     for gives, name, share, cost in sorted(parts, reverse=True):
-        if gives > 0 and left > 0:
+        if gives > least and left > 0:
             taken = min(1.0, left / max(cost, 1e-9))
             shares[name] += taken * share
             left -= taken * max(cost, 0.0)
