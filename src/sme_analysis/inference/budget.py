@@ -15,6 +15,7 @@ from sme_analysis.inference.mix import (
     COSTS,
     OBJECTIVES,
     Array,
+    Question,
     Trial,
     World,
     planned_solvency,
@@ -22,7 +23,7 @@ from sme_analysis.inference.mix import (
     tried,
     worlds,
 )
-from sme_analysis.inference.search import Alone, Mix, Question, answer, scaled
+from sme_analysis.inference.search import Alone, Mix, answer, scaled
 from sme_analysis.inference.space import read_space
 from sme_analysis.scenario import Parameters
 from sme_analysis.scenario.units import UnitError, nearest, parse
@@ -165,7 +166,7 @@ def frontier(mix: Mix, budgets: Sequence[float], *, evaluations: int = 30, seed:
     every, q = tuple(known.values()), mix.question
     points: list[Mix] = []
     for budget in sorted(found):
-        point = replace(found[budget], best=q.best([mix.nothing, *every], budget), trials=every)
+        point = replace(found[budget], best=q.choice([mix.nothing, *every], budget), trials=every)
         if point.value > (points[-1].value if points else mix.nothing.value(q.quantile)):
             points.append(point)
     return tuple(points)

@@ -21,6 +21,8 @@ from sme_analysis.scenario import Parameters
 from sme_analysis.simulation import MEASURES, NoEquilibrium, Simulation, simulate
 
 Array = npt.NDArray[np.float64]
+WASTE = 1e-3  # of the best value: what adds less is not worth its cost
+RISK_PATHS = 400
 
 
 @dataclass(frozen=True)
@@ -257,6 +259,83 @@ def trial(
         tuple(risk for _, _, risk in found) if risk_paths else (),
         {name: float(np.mean([costs.get(name, 0.0) for _, costs, _ in found])) for name in names},
     )
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every trial.
+
+    Attributes
+    ----------
+    worlds : the scenario, or one a draw; `space` : what may be set
+    measure : a name of `mix.COSTS`; `quantile` : lower quantile of the objective over worlds that counts, None for the mean
+    fund_risk_limit : most that the mean probability of a fund that cannot pay may be, or None
+    ruled_out : instruments that stay off
+    """
+
+    worlds: tuple[World, ...]
+    space: tuple[Setting, ...]
+    objective: Objective
+    measure: str = "with_capital"
+    quantile: float | None = None
+    fund_risk_limit: float | None = None
+    workers: int = 1
+    ruled_out: tuple[str, ...] = ()
+
+    def held(self, place: Sequence[float] | Array) -> tuple[float, ...]:
+        """The place within the space, instruments that are ruled out at zero."""
+        return tuple(
+            0.0 if s.instrument in self.ruled_out else min(max(float(x), 0.0), 1.0)
+            for s, x in zip(self.space, place, strict=True)
+        )
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Instruments that may be used."""
+        return tuple(dict.fromkeys(s.instrument for s in self.space if s.instrument not in self.ruled_out))
+
+    def ask(self, place: Sequence[float] | Array) -> Trial:
+        """Try a mix."""
+        place = self.held(place)
+        paths = 0 if self.fund_risk_limit is None else RISK_PATHS
+        return trial(
+            self.worlds,
+            self.space,
+            place,
+            self.objective,
+            self.measure,
+            risk_paths=paths,
+            off=self.ruled_out,
+            workers=self.workers,
+        )
+
+    def nothing(self) -> Trial:
+        """All instruments of the space switched off, whatever else the scenario sets: nothing but what it keeps."""
+        settings = {f"{s.instrument}.active": False for s in self.space} | {s.key: s.low for s in self.space}
+        found = [tried(world, settings, self.objective, self.measure) for world in self.worlds]
+        costs = tuple(sum(by.values()) for _, by, _ in found)
+        risks = () if self.fund_risk_limit is None else (0.0,) * len(found)
+        return Trial(
+            (0.0,) * len(self.space), settings, tuple(v for v, _, _ in found), costs, risks, found[0][1]
+        )
+
+    def allows(self, found: Trial, budget: float) -> bool:
+        """Whether a mix is within the budget and the risk that the fund may run."""
+        if not np.isfinite(found.value()) or found.cost > budget:
+            return False
+        return self.fund_risk_limit is None or found.risk <= self.fund_risk_limit
+
+    def best(self, trials: Sequence[Trial], budget: float) -> Trial:
+        """The best of the trials that are allowed; ties go to the cheaper."""
+        allowed = [found for found in trials if self.allows(found, budget)]
+        return max(allowed, key=lambda found: (found.value(self.quantile), -found.cost))
+
+    def choice(self, trials: Sequence[Trial], budget: float) -> Trial:
+        """The cheapest of the trials that are as good as the best to 0.1 %: money that buys nothing is not spent."""
+        best = self.best(trials, budget)
+        line = best.value(self.quantile) - WASTE * abs(best.value(self.quantile))
+        good = [t for t in trials if self.allows(t, budget) and t.value(self.quantile) >= line]
+        return min(good, key=lambda found: found.cost)
 
 
 def planned_solvency(simulation: Simulation, paths: int) -> Solvency | None:

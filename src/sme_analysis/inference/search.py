@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from sme_analysis.errors import InputErrors, Problem
-from sme_analysis.inference.mix import Array, Objective, Trial, World, trial, tried
+from sme_analysis.inference.mix import Array, Question, Trial
 from sme_analysis.inference.space import Setting
 
 MARGIN = 5e-4  # of the budget, left so that a search which ends on the line ends inside it
@@ -23,77 +23,6 @@ STEP = 0.08  # of a range, over which yields are found
 RADIUS = (0.5, 0.02)  # first and last radius of a search, in units of the ranges
 LEAST = 0.05  # of the mean yield of all instruments: what yields less is not bought to begin with
 FIRST_PART = 0.1  # of an instrument's money, whose yield is found apart from that of the rest
-RISK_PATHS = 400
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of every trial.
-
-    Attributes
-    ----------
-    worlds : the scenario, or one a draw; `space` : what may be set
-    measure : a name of `mix.COSTS`; `quantile` : lower quantile of the objective over worlds that counts, None for the mean
-    fund_risk_limit : most that the mean probability of a fund that cannot pay may be, or None
-    ruled_out : instruments that stay off
-    """
-
-    worlds: tuple[World, ...]
-    space: tuple[Setting, ...]
-    objective: Objective
-    measure: str = "with_capital"
-    quantile: float | None = None
-    fund_risk_limit: float | None = None
-    workers: int = 1
-    ruled_out: tuple[str, ...] = ()
-
-    def held(self, place: Sequence[float] | Array) -> tuple[float, ...]:
-        """The place within the space, instruments that are ruled out at zero."""
-        return tuple(
-            0.0 if s.instrument in self.ruled_out else min(max(float(x), 0.0), 1.0)
-            for s, x in zip(self.space, place, strict=True)
-        )
-
-    @property
-    def instruments(self) -> tuple[str, ...]:
-        """Instruments that may be used."""
-        return tuple(dict.fromkeys(s.instrument for s in self.space if s.instrument not in self.ruled_out))
-
-    def ask(self, place: Sequence[float] | Array) -> Trial:
-        """Try a mix."""
-        place = self.held(place)
-        paths = 0 if self.fund_risk_limit is None else RISK_PATHS
-        return trial(
-            self.worlds,
-            self.space,
-            place,
-            self.objective,
-            self.measure,
-            risk_paths=paths,
-            off=self.ruled_out,
-            workers=self.workers,
-        )
-
-    def nothing(self) -> Trial:
-        """All instruments of the space switched off, whatever else the scenario sets: nothing but what it keeps."""
-        settings = {f"{s.instrument}.active": False for s in self.space} | {s.key: s.low for s in self.space}
-        found = [tried(world, settings, self.objective, self.measure) for world in self.worlds]
-        costs = tuple(sum(by.values()) for _, by, _ in found)
-        risks = () if self.fund_risk_limit is None else (0.0,) * len(found)
-        return Trial(
-            (0.0,) * len(self.space), settings, tuple(v for v, _, _ in found), costs, risks, found[0][1]
-        )
-
-    def allows(self, found: Trial, budget: float) -> bool:
-        """Whether a mix is within the budget and the risk that the fund may run."""
-        if not np.isfinite(found.value()) or found.cost > budget:
-            return False
-        return self.fund_risk_limit is None or found.risk <= self.fund_risk_limit
-
-    def best(self, trials: Sequence[Trial], budget: float) -> Trial:
-        """The best of the trials that are allowed; ties go to the cheaper."""
-        allowed = [found for found in trials if self.allows(found, budget)]
-        return max(allowed, key=lambda found: (found.value(self.quantile), -found.cost))
 
 
 @dataclass(frozen=True)
@@ -198,11 +127,12 @@ def answer(
             _screened(tries, budget, max(2, int(SCREEN * evaluations)), [seed, k])
         _climb(tries, budget, evaluations)
         bests.append(question.best([*tries.before, *tries.own], budget))
+    _prune(tries, budget, nothing)
     trials = tuple(tries.found.values())
     return Mix(
         question,
         budget,
-        question.best([nothing, *trials], budget),
+        question.choice([nothing, *trials], budget),
         nothing,
         tuple(bests),
         trials,
@@ -323,6 +253,16 @@ def _onto(tries: _Tries, budget: float, place: Array) -> None:
         if found.cost <= budget or not np.isfinite(found.value()):
             break
         place = scaled(tries.question.space, place, 0.97 * budget / found.cost)
+
+
+def _prune(tries: _Tries, budget: float, nothing: Trial) -> None:
+    """The best mix without each of its instruments in turn, so that one which adds nothing is found out."""
+    q = tries.question
+    for name in q.instruments:
+        best = q.choice([nothing, *tries.found.values()], budget)
+        if best.by_instrument.get(name, 0.0) > 0 and len(best.by_instrument) > 1:
+            own = np.array([s.instrument == name for s in q.space])
+            tries.ask(np.where(own, 0.0, best.place))
 
 
 def scaled(space: Sequence[Setting], place: Array, share: float) -> Array:
