@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sme_analysis.errors import InputErrors
 from sme_analysis.firms import synthetic_firms
 from sme_analysis.impact import discount_factors, gross_to_net, incidence, solvency
 from sme_analysis.impact.solvency import Portfolio, Solvency
@@ -220,10 +221,10 @@ def simulated(world: World, settings: Mapping[str, Any]) -> Simulation:
 def tried(
     world: World, settings: Mapping[str, Any], objective: Objective, measure: str, risk_paths: int = 0
 ) -> tuple[float, dict[str, float], float]:
-    """Value, cost by instrument and (with `risk_paths`) fund risk of a mix in one world; -inf where no year has a solution."""
+    """Value, cost by instrument and (with `risk_paths`) fund risk of a mix in one world; -inf where the model has no answer."""
     try:
         simulation = simulated(world, settings)
-    except NoEquilibrium:
+    except (NoEquilibrium, InputErrors):
         return -np.inf, {}, 1.0
     risk = fund_risk(simulation, risk_paths) if risk_paths else float("nan")
     return objective.of(simulation), cost_by_instrument(simulation, measure), risk

@@ -82,6 +82,9 @@ def default_space(catalogue: Catalogue | None = None) -> tuple[Setting, ...]:
     for key in DEFAULT_KEYS:
         seen = records[key].distribution
         low, high = (0.0, records[key].value) if seen is None else (seen.low, seen.high)
+        if key == "special_fund.interest_subsidy":  # the model takes no subsidy beyond the reference rate
+            least = records["market.reference_rate"].distribution
+            high = min(high, least.low if least is not None else high)
         found.append(Setting(key, float(low) if key in NOT_FROM_ZERO else 0.0, float(high)))
     return tuple(found)
 
