@@ -216,12 +216,16 @@ def learn(
     experiment: Annotated[
         str, typer.Option(help="What was measured: an experiment that the model can repeat.")
     ],
-    effect: Annotated[float, typer.Option(help="The estimate, shares and rates as fractions.")],
-    se: Annotated[float, typer.Option("--se", help="Its standard error.")],
-    source: Annotated[str, typer.Option(help="Who found it, where it can be read.")],
     name: Annotated[
         str, typer.Option(help="Name of the new calibration: parameters/calibrations/NAME.yaml.")
     ],
+    effect: Annotated[float | None, typer.Option(help="The estimate, shares and rates as fractions.")] = None,
+    se: Annotated[float | None, typer.Option("--se", help="Its standard error.")] = None,
+    source: Annotated[str, typer.Option(help="Who found it, where it can be read.")] = "",
+    study: Annotated[
+        Path | None,
+        typer.Option(help="A design file, in place of the estimate and its error: it is estimated here."),
+    ] = None,
     draws: Annotated[int, typer.Option(min=64, help="Draws to weigh.")] = 512,
     model_error: Annotated[
         float, typer.Option(min=0, help="What the model may miss by, in standard errors of the estimate.")
@@ -239,16 +243,21 @@ def learn(
     from sme_analysis.scenario.units import nearest
 
     problems = []
+    if study is not None and effect is None and se is None:
+        effect, se, source = _found_by(study, source)
+    elif study is not None or effect is None or se is None:
+        given = "both" if study is not None else "neither, or one of the two numbers"
+        problems.append(Problem("--effect and --se, or --study", given, "the two numbers, or a design file"))
     if experiment not in EXPERIMENTS:
         known = tuple(EXPERIMENTS)
         problems.append(Problem("--experiment", experiment, ", ".join(known), nearest(experiment, known)))
-    if not se > 0:
+    if se is not None and not se > 0:
         problems.append(Problem("--se", f"{se:g}", "a standard error above 0"))
     if len(source.strip()) < 5:
         problems.append(Problem("--source", source or "nothing", "who found it, in at least five letters"))
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
         problems.append(Problem("--name", name, "lower-case letters, digits and -", "haixi-2027"))
-    if problems:
+    if problems or effect is None or se is None:
         raise InputErrors(problems)
     loaded, parameters = _loaded(scenario, None, 2000)
     sample = parameter_draws(parameters, draws, loaded.calibration)
@@ -278,6 +287,21 @@ def learn(
         save_calibration(new.model_copy(update={"draws": len(table), "draws_hash": save_draws(name, table)}))
     )
     print(f"a scenario uses it by the line    calibration: {name}")
+
+
+def _found_by(file: Path, source: str) -> tuple[float, float, str]:
+    """Estimate and standard error of a design file, said aloud with the checks that failed; and who found it."""
+    from sme_analysis.evaluation import estimate as run
+    from sme_analysis.evaluation import load_study
+
+    study = load_study(file)
+    found = run(study.panel(), study.design)
+    print(
+        f"{found.sentence}\nit measures: {found.experiment.measures}, in {found.experiment.unit}; {found.experiment.scope}"
+    )
+    for check in found.diagnostics[found.diagnostics["status"] == "failed"].to_dict("records"):
+        print(f"warning: {check['check']}: {check['message']}", file=sys.stderr)
+    return found.experiment.estimate, found.experiment.standard_error, source or study.title or file.name
 
 
 def parsed(settings: list[str] | None) -> dict[str, str]:

@@ -19,7 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": {"scenario.units"},
     "runs": {"scenario", "report"},
     "notebook": {*FLOORS, "report", "evaluation", "runs"},
-    "cli_inference": {*FLOORS, "report", "figures"},
+    "cli_inference": {*FLOORS, "report", "figures", "evaluation"},
     "cli": {*FLOORS, "report", "evaluation", "runs", "notebook", "cli_inference"},
 }
 LONGEST_MODULE = 400
