@@ -81,7 +81,7 @@ def kills_its_process_once(simulation):
 
 
 def test_bytes_do_not_depend_on_the_number_of_processes(scenario, draws):
-    one, two = (evaluate(scenario.parameters, draws, workers=n) for n in (1, 2))
+    one, two = (evaluate(scenario.parameters, draws, workers=n) for n in (1, 2))  # 600 firms, all years
     assert one.to_numpy().tobytes() == two.to_numpy().tobytes()
     assert list(one.columns) == list(two.columns)
 
@@ -114,7 +114,7 @@ def test_a_process_that_is_killed_loses_nothing(tiny, draws, alone, tmp_path, mo
 def test_draws_are_taken_until_the_error_is_small_enough(tiny):
     scenario = load_scenario("compensation-only")
     more = parameter_draws(scenario.parameters, 128, scenario.calibration)
-    tiny = tiny.replace({"simulation.firms": 100})
+    tiny = tiny.replace({"simulation.firms": 200})
     steps = []
     early = uncertainty(tiny, more, lending, tolerance=10.0, progress=lambda *step: steps.append(step))
     assert len(early.draws) == len(early.results) == 64
