@@ -169,7 +169,7 @@ def test_where_one_package_is_ahead_throughout_nothing_switches(parameters):
 
 def test_an_output_that_is_missing_everywhere_cannot_be_compared(parameters):
     with pytest.raises(
-        Exception, match=r"y is missing for every value of market\.lgd_unsecured between 0\.4"
+        UserError, match=r"y is missing for every value of market\.lgd_unsecured between 0\.4"
     ):
         switching_values(parameters, parameters, LGD, "y", (0.4, 0.6), nothing)
 

@@ -128,9 +128,6 @@ def test_draws_are_taken_until_the_error_is_small_enough(tiny):
         assert np.array_equal(found.results["key"], found.draws.values[:, k])
     assert sorted(never.draws.values[:, k]) == sorted(more.values[:, k])
     assert never.results[:64].equals(early.results)
-    whole = uncertainty(tiny, more, lending)
-    columns = ["low", "median", "high", "mean", "error"]
-    assert whole.intervals()[columns].to_numpy() == pytest.approx(never.intervals()[columns].to_numpy())
 
 
 def test_the_estimate_is_the_scenario_as_it_stands(tiny, draws, alone):
