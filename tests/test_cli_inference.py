@@ -49,12 +49,19 @@ def test_learning_leaves_a_calibration_that_a_scenario_names(project):
         encoding="utf-8",
     )
     assert run("check", mine).exit_code == 0
-    assert "a report of 2028" in (project / "parameters/calibrations/after-2028.yaml").read_text(encoding="utf-8")
+    assert "a report of 2028" in (project / "parameters/calibrations/after-2028.yaml").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_what_is_learned_may_come_from_a_design_file(project):
     rows = [
-        (firm, year, 0.7 * (firm < 40 and year >= 3) + 0.1 * ((7 * firm + 3 * year) % 5), 3 if firm < 40 else 0)
+        (
+            firm,
+            year,
+            0.7 * (firm < 40 and year >= 3) + 0.1 * ((7 * firm + 3 * year) % 5),
+            3 if firm < 40 else 0,
+        )
         for firm in range(80)
         for year in range(1, 6)
     ]

@@ -20,6 +20,7 @@ from sme_analysis.scenario import Parameters
 Array = npt.NDArray[np.float64]
 Points = Callable[[Array], Array]  # (points, inputs) in the unit cube -> (points, outputs)
 LEVELS = 4  # of Morris' grid
+DRAWS_EACH = 6  # draws for each parameter that a partial correlation is worked out among
 SCANNED = 9  # values at which a difference is looked at before a switch is bracketed
 
 
@@ -200,27 +201,33 @@ def switching_values(
 
 
 def rank_correlations(draws: Draws, results: pd.DataFrame) -> pd.DataFrame:
-    """Partial rank correlations of each unknown with each headline, given the others: what the draws at hand say already.
+    """Partial rank correlations of the unknowns with each headline, given the others: what the draws at hand say already.
 
-    Ranks of parameter and headline, both less what the ranks of the other parameters explain linearly (Marino et al. 2008).
+    Ranks of parameter and headline, both less what the ranks of the other parameters explain linearly (Marino et al. 2008). That
+    needs far more draws than parameters: of many, only those with the strongest simple correlations with the headline are
+    taken, one for each `DRAWS_EACH` draws. Draws count alike, whatever their weights.
 
     Returns
     -------
-    DataFrame: output, key, correlation; parameters that do not vary are left out
+    DataFrame: output, key, correlation; parameters that do not vary, and those screened out, are left out
     """
     table = draws.frame()
     table = table.loc[:, table.nunique() > 1]
     rows = []
     for name in results:
         kept = results[name].notna().to_numpy()
-        x, y = _standardised_ranks(table[kept]), _standardised_ranks(results.loc[kept, [name]])[:, 0]
+        ranks, y = _standardised_ranks(table[kept]), _standardised_ranks(results.loc[kept, [name]])[:, 0]
+        strength = np.abs(ranks.T @ y) / max(len(y), 1)
+        most = max(3, len(y) // DRAWS_EACH)
+        chosen = np.sort(np.argsort(-strength, kind="stable")[:most])
+        x = ranks[:, chosen]
         inverse = np.linalg.pinv(x.T @ x / len(x))
         simple = x.T @ y / len(y)
         beta = inverse @ simple
         unexplained = max(1.0 - float(simple @ beta), 1e-12)
         # r_i = beta_i / sqrt(beta_i^2 + C^-1_ii (1 - R^2))
         partial = beta / np.sqrt(beta**2 + np.diag(inverse) * unexplained)
-        rows += list(zip([name] * len(partial), table.columns, partial.tolist(), strict=True))
+        rows += list(zip([name] * len(partial), table.columns[chosen], partial.tolist(), strict=True))
     return pd.DataFrame(rows, columns=["output", "key", "correlation"])
 
 
