@@ -47,7 +47,7 @@ run: $(STAMP) ## run the notebooks for SCENARIO (haixi-2020; ARGS="--set key=val
 test: $(STAMP) ## run the tests, then the stored notebooks against their outputs
 	@bash .ci/browser
 	@status=0; \
-	$(PY) -m pytest tests || status=$$?; \
+	$(PY) -m pytest -n 2 tests || status=$$?; \
 	$(PY) -m pytest --nbval -n 2 notebooks || status=$$?; \
 	exit $$status
 

@@ -98,7 +98,7 @@ def calibrate(
         table, passed = refitted_draws(coarse, list(held), draws, workers=workers)
         made = made.model_copy(update={"draws": len(table), "draws_hash": save_draws(name, table)})
         print(
-            f"{len(table)} draws; {passed:.0%} of the points passed over: no allowed estimate brings them near the moments"
+            f"{len(table)} draws; {passed:.0%} of the points passed over: the search did not bring them near the moments"
         )
     print(save_calibration(made))
 

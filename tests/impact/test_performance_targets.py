@@ -75,7 +75,7 @@ def test_targets_of_the_year_and_the_horizon_are_those_of_the_model(table, asses
     cost = cost_table(s)["total"].iloc[0] / first["additional_lending"]
     assert value(table, "2027", "Net public cost") == pytest.approx(cost)
     share = value(table, "2027", "Additional share")
-    assert share == pytest.approx(additionality(s)["additionality"].iloc[0])
+    assert share == pytest.approx(1 - additionality(s)["deadweight_share"].iloc[0])
 
 
 def test_outlay_is_what_leaves_the_budget(table, assessed, base):

@@ -19,17 +19,18 @@ def fit_plot(table: pd.DataFrame) -> Figure:
     place = np.arange(len(table))
     ax.axvspan(-2, 2, color=style.PALETTE["good_band"], linewidth=0, zorder=0)
     ax.axvline(0, color=style.PALETTE["neutral"], linewidth=0.8)
-    for role, marker in (("targeted", "o"), ("untargeted", "D")):
+    looks = {"targeted": ("o", "policy"), "implied": ("s", "neutral"), "untargeted": ("D", "accent")}
+    for role, (marker, shade) in looks.items():
         here = (table["role"] == role).to_numpy()
         distance = table["distance"].to_numpy(dtype=float)[here]
-        color = style.PALETTE["policy"] if role == "targeted" else style.PALETTE["accent"]
+        color = style.PALETTE[shade]
         ax.plot(distance, place[here], marker, color=color, label=role, markersize=7, linestyle="none")
     ax.set_yticks(place, [style.folded(str(m), 44) for m in table["measure"]])
     ax.tick_params(axis="y", length=0)
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
     ax.set_xlabel("standard errors above the figure (shaded: two)")
-    fig.legend(loc="outside upper right", ncols=2)
+    fig.legend(loc="outside upper right", ncols=3)
     return fig
 
 

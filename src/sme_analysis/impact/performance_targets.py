@@ -126,6 +126,8 @@ class _Case:
         self.results = {name: [year.outcomes[name] for year in years] for name in self.names}
         credit = additionality(assessment.simulation)
         self.additional, self.programme = (credit[k].to_numpy() for k in ("additional", "programme_lending"))
+        # of lending under a programme, what would not have been lent anyway: rewards outside it must not count for it
+        self.beyond = self.programme - credit["deadweight"].to_numpy()
 
     def pair(self, values: Array, whole: float) -> Pair:
         return (np.nan if self.first is None else float(values[self.first])), float(whole)
@@ -182,7 +184,7 @@ class _Case:
     def benefit(self) -> Iterator[_Indicator]:
         yield _Indicator("additional", self.mean(self.additional), self.names)
         if self.programme.any():
-            yield _Indicator("share", self.ratio(self.additional, self.programme), self.names)
+            yield _Indicator("share", self.ratio(self.beyond, self.programme), self.names)
         change, p = effects(self.assessment.simulation), self.assessment.parameters
         full = {name: change[name].to_numpy() * self.full for name in change if name != "year"}
         before = self.ratio(full["effective_interest_without"], full["lending_without"])

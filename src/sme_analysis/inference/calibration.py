@@ -8,7 +8,7 @@ was held fixed moves them by -(J' W J)^-1 J' W dg/dx (Andrews, Gentzkow and Shap
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -176,6 +176,20 @@ def calibrate(
         2 * float(best.cost),
         tuple(2 * float(s.cost) for s in solutions),
     )
+
+
+def at_other_figures(
+    parameters: Parameters, moment: str, values: Sequence[float], moments: Moments = model_moments
+) -> dict[float, dict[str, float]]:
+    """Estimates if one published figure were another: what a result owes to it. By value of the figure, estimates by key."""
+    found = {}
+    for value in values:
+        targets = [
+            replace(t, figure=replace(t.figure, value=value)) if t.moment == moment else t
+            for t in load_targets()
+        ]
+        found[value] = dict(calibrate(parameters, targets=targets, moments=moments).estimates)
+    return found
 
 
 def held_fixed(fit: Fit, moments: Moments = model_moments) -> dict[str, Held]:

@@ -20,7 +20,11 @@ from sme_analysis.scenario.paths import project_root, readable
 from sme_analysis.scenario.units import nearest
 
 Array = npt.NDArray[np.float64]
-ROLES = ("targeted", "untargeted")
+ROLES = (
+    "targeted",
+    "implied",
+    "untargeted",
+)  # implied: it follows from targets, or from them and a share that is set
 COLUMNS = ("moment", "role", "figure", "standard_error", "reason")
 FUNDING_2020 = "cn.relending_msme.2020-07-01"
 
