@@ -58,7 +58,7 @@ def test_every_search_has_a_place_for_every_setting(mix):
 
 
 def test_fund_risk_is_drawn(mix, base):
-    fund = ask(base, "new_borrowers", {"risk_compensation.fund": ["0", "20m"]})
+    fund = ask(base, "additional_loan_years", {"risk_compensation.fund": ["0", "20m"]})
     table = fund_risks(answer(fund, 5.0, evaluations=6, searches=1), [1.0, 0.1], paths=200)
     assert len(table) == 2
     assert table["short"].is_monotonic_increasing
