@@ -171,18 +171,18 @@ def _level(unit: str) -> str:
 def drivers_data(
     correlations: pd.DataFrame, catalogue: Catalogue, names: Sequence[str], most: int = 8
 ) -> pd.DataFrame:
-    """The unknowns with the strongest partial rank correlations with each headline: output, key, label, correlation."""
+    """The unknowns with the strongest rank correlations with each headline: output, key, correlation, simple, label."""
     parts = []
     for name in names:
         here = correlations[correlations["output"] == name]
-        order = np.argsort(-here["correlation"].abs().to_numpy(), kind="stable")[:most]
+        order = np.argsort(-here["simple"].abs().to_numpy(), kind="stable")[:most]
         parts.append(here.iloc[order])
     table = pd.concat(parts, ignore_index=True)
     return table.assign(label=[catalogue[str(key)].label for key in table["key"]])
 
 
 def drivers_plot(data: pd.DataFrame) -> Figure:
-    """Bars of partial rank correlations, a panel a headline."""
+    """Bars of rank correlations, a panel a headline; a mark where the partial one lies."""
     names = list(dict.fromkeys(data["output"]))
     most = int(data.groupby("output").size().max())
     fig = style.new_figure(height=len(names) * (0.55 + 0.27 * most))
@@ -190,16 +190,19 @@ def drivers_plot(data: pd.DataFrame) -> Figure:
     for ax, name in zip(axes, names, strict=True):
         here = data[data["output"] == name]
         place = np.arange(len(here))
-        value = here["correlation"].to_numpy(dtype=float)
+        value = here["simple"].to_numpy(dtype=float)
         colors = [style.PALETTE["policy"] if v > 0 else style.PALETTE["accent"] for v in value]
         ax.barh(place, value, color=colors, height=0.66)
+        ax.plot(
+            here["correlation"].to_numpy(dtype=float), place, "|", color=style.PALETTE["ink"], markersize=10
+        )
         ax.axvline(0, color=style.PALETTE["neutral"], linewidth=0.8)
         ax.set_yticks(place, here["label"].tolist())
         ax.tick_params(axis="y", length=0)
         ax.invert_yaxis()
         ax.grid(visible=False, axis="y")
         ax.set_title(ALL[name].label, fontsize=10)
-    axes[-1].set_xlabel("partial rank correlation")
+    axes[-1].set_xlabel("rank correlation (mark: given the others)")
     axes[-1].set_xlim(-1, 1)
     return fig
 

@@ -201,15 +201,16 @@ def switching_values(
 
 
 def rank_correlations(draws: Draws, results: pd.DataFrame) -> pd.DataFrame:
-    """Partial rank correlations of the unknowns with each headline, given the others: what the draws at hand say already.
+    """Rank correlations of the unknowns with each headline, simple and given the others: what the draws at hand say already.
 
-    Ranks of parameter and headline, both less what the ranks of the other parameters explain linearly (Marino et al. 2008). That
+    *simple* (Spearman): what goes along with the headline, itself or through what moves with it. *correlation* (partial): ranks
+    of parameter and headline, both less what the ranks of the other parameters explain linearly (Marino et al. 2008). That
     needs far more draws than parameters: of many, only those with the strongest simple correlations with the headline are
     taken, one for each `DRAWS_EACH` draws. Draws count alike, whatever their weights.
 
     Returns
     -------
-    DataFrame: output, key, correlation; parameters that do not vary, and those screened out, are left out
+    DataFrame: output, key, correlation, simple; parameters that do not vary, and those screened out, are left out
     """
     table = draws.frame()
     table = table.loc[:, table.nunique() > 1]
@@ -227,8 +228,10 @@ def rank_correlations(draws: Draws, results: pd.DataFrame) -> pd.DataFrame:
         unexplained = max(1.0 - float(simple @ beta), 1e-12)
         # r_i = beta_i / sqrt(beta_i^2 + C^-1_ii (1 - R^2))
         partial = beta / np.sqrt(beta**2 + np.diag(inverse) * unexplained)
-        rows += list(zip([name] * len(partial), table.columns[chosen], partial.tolist(), strict=True))
-    return pd.DataFrame(rows, columns=["output", "key", "correlation"])
+        rows += list(
+            zip([name] * len(partial), table.columns[chosen], partial.tolist(), simple.tolist(), strict=True)
+        )
+    return pd.DataFrame(rows, columns=["output", "key", "correlation", "simple"])
 
 
 def _standardised_ranks(table: pd.DataFrame) -> Array:
