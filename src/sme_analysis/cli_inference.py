@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -49,6 +48,7 @@ def calibrate(
     from sme_analysis.report.quantities import number_text
     from sme_analysis.scenario import load_calibration, load_scenario
     from sme_analysis.scenario.calibrations import save_calibration, save_draws
+    from sme_analysis.scenario.freshness import current_date
 
     loaded = load_scenario(scenario)
     catalogue = loaded.parameters.catalogue
@@ -91,7 +91,7 @@ def calibrate(
         return
     held = held_fixed(fit)
     made = as_calibration(
-        fit, name, title or f"Market without policy of {loaded.name}", dt.date.today().isoformat(), held
+        fit, name, title or f"Market without policy of {loaded.name}", current_date().isoformat(), held
     )
     if draws:
         coarse = estimate(loaded.parameters.replace({**fit.estimates, "simulation.firms": draw_firms}), keys)
@@ -240,6 +240,7 @@ def learn(
     from sme_analysis.inference.learning import promoted
     from sme_analysis.report.quantities import number_text
     from sme_analysis.scenario.calibrations import Evidence, save_calibration, save_draws
+    from sme_analysis.scenario.freshness import current_date
     from sme_analysis.scenario.units import nearest
 
     problems = []
@@ -279,7 +280,7 @@ def learn(
         record = loaded.parameters.catalogue[str(line["key"])]
         parts = [f"{part}_{side}" for side in ("before", "after") for part in ("low", "median", "high")]
         _line(record.label, *(number_text(line[part], record.unit, 3) for part in parts))
-    made = dt.date.today().isoformat()
+    made = current_date().isoformat()
     new, table = promoted(
         found, loaded.parameters, loaded.calibration, name, title or f"{loaded.title}, after {source}", made
     )
