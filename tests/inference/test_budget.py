@@ -247,7 +247,7 @@ def test_the_robust_mix_meets_the_budget_on_average(mix, base):
     found = robust(mix, base, [{"firms.mean_pd.micro": 0.02}, {"firms.mean_pd.micro": 0.03}], evaluations=6)
     assert found.best.cost <= mix.budget
     assert len(found.best.costs) == 2
-    assert found.best.costs[0] != found.best.costs[1]
+    assert found.best.values[0] != found.best.values[1]
 
 
 def test_mixes_are_replayed_where_the_search_did_not_look(mix, base):

@@ -42,6 +42,7 @@ def from_impact(simulation):
         "new_borrowers": first["new_borrowers"],
         "micro_share": of_year["micro"] / of_year.sum() if of_year.sum() > 0 else np.nan,
         "rate_change": first["rate_change"],
+        "unmet_need": first["unmet_need_change"],
         "default_change": first["pd_change"],
         "deadweight": additionality(simulation)["deadweight_share"].iloc[0],
         "loan_years": value["additional_loan_years"],

@@ -223,15 +223,16 @@ class Market:
                 else:
                     scored = self._score(lender, np.asarray(levers.precision), shift)
                 x[_ROW[f"{short}_a"]], x[_ROW[f"{short}_b"]] = scored
-        if moved("cover_limit"):
-            x[_ROW["cover_top"]] = np.minimum(1.0, levers.cover_limit / x[_ROW["need"]])
         sharing = ("guarantee", "guarantee_paid", "cover", "excess", "credibility", "kept")
         if moved(*sharing):
             x[_ROW["relief"]] = levers.relief(levers.kept)
             x[_ROW["relief_paid"]] = levers.relief()
+        # Nobody enrols a loan of which others bear nothing: its fee alone can look like a gain, by a smaller, safer line.
         if moved("enrol", *sharing):
-            # Nobody enrols a loan of which others bear nothing: its fee alone can look like a gain, by a smaller, safer line.
             x[_ROW["enrol"]] = np.where(x[_ROW["relief"]] > 0, levers.enrol, 0.0)
+        if moved("cover_limit", *sharing):
+            top = np.minimum(1.0, levers.cover_limit / x[_ROW["need"]])
+            x[_ROW["cover_top"]] = np.where(x[_ROW["relief"]] > 0, top, 0.0)
         if moved("paperwork"):
             x[_ROW["inverse_paperwork"]] = 1 / (2 * np.maximum(levers.paperwork, 1e-12))
         for name in COPIED:
