@@ -275,7 +275,7 @@ def learn(
         )
         print(f"the model's answer {side:6} {middle} (5 to 95 %: {low} to {high})")
     print(f"{found.after.effective:.0f} effective draws of {len(sample)}")
-    _line("what it says most about", "5 %", "median", "95 %", "5 % after", "median after", "95 % after")
+    _line("what the answer hangs on most", "5 %", "median", "95 %", "5 % after", "median after", "95 % after")
     for line in found.parameters().head(6).to_dict("records"):
         record = loaded.parameters.catalogue[str(line["key"])]
         parts = [f"{part}_{side}" for side in ("before", "after") for part in ("low", "median", "high")]

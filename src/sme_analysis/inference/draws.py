@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import qmc
 
 from sme_analysis.errors import InputErrors, UserError
-from sme_analysis.scenario import Calibration, Catalogue, Parameters, Record
+from sme_analysis.scenario import Calibration, Parameters, Record
 from sme_analysis.scenario.calibrations import load_draws
 
 Array = npt.NDArray[np.float64]
@@ -206,9 +206,3 @@ def _allowed(parameters: Parameters, keys: Sequence[str], row: Array) -> bool:
     except InputErrors:
         return False
     return True
-
-
-def described(catalogue: Catalogue, keys: Sequence[str]) -> pd.DataFrame:
-    """Key, label, unit and grade of parameters, for tables."""
-    rows = [(k, catalogue[k].label, catalogue[k].unit, catalogue[k].grade) for k in keys]
-    return pd.DataFrame(rows, columns=["key", "label", "unit", "grade"])
